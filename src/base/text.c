@@ -1,0 +1,209 @@
+#include "base/text.h"
+
+#include <string.h>
+
+int text_lower(int c)
+{
+    return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
+}
+
+bool text_digit(int c)
+{
+    return c >= '0' && c <= '9';
+}
+
+bool text_alnum(int c)
+{
+    c = text_lower(c);
+    return (c >= 'a' && c <= 'z') || text_digit(c);
+}
+
+bool text_same_n(const char *text, size_t len, const char *word)
+{
+    size_t i;
+
+    for (i = 0; i < len; i++) {
+        if (!word[i] ||
+            text_lower((unsigned char)text[i]) != text_lower((unsigned char)word[i]))
+            return false;
+    }
+    return word[len] == '\0';
+}
+
+bool text_same(const char *a, const char *b)
+{
+    return text_same_n(a, strlen(a), b);
+}
+
+bool text_starts(const char *text, const char *prefix)
+{
+    size_t len = strlen(prefix);
+
+    return strlen(text) >= len && text_same_n(text, len, prefix);
+}
+
+bool text_has_line_end(const char *text)
+{
+    return strpbrk(text, "\r\n") != NULL;
+}
+
+/* The length of the valid UTF-8 sequence at DATA that is no control character, or 0. */
+static size_t utf8_printable(const unsigned char *data, size_t len)
+{
+    size_t need = data[0] >= 0xf0 ? 4 : data[0] >= 0xe0 ? 3 : 2;
+    unsigned long point;
+    size_t i;
+
+    if (data[0] < 0xc2 || data[0] > 0xf4 || len < need)
+        return 0;
+    point = data[0] & (0xffu >> (need + 1));
+    for (i = 1; i < need; i++) {
+        if ((data[i] & 0xc0) != 0x80)
+            return 0;
+        point = point << 6 | (data[i] & 0x3f);
+    }
+    if ((need == 3 && point < 0x800) || (need == 4 && point < 0x10000) || point > 0x10ffff)
+        return 0;
+    if ((point >= 0x80 && point < 0xa0) || (point >= 0xd800 && point < 0xe000))
+        return 0;
+    /* Marks that reorder or hide text: a reply must not read differently from what it says. */
+    if ((point >= 0x200b && point <= 0x200f) || (point >= 0x2028 && point <= 0x202e) ||
+        (point >= 0x2060 && point <= 0x206f) || point == 0xfeff)
+        return 0;
+    return need;
+}
+
+void text_escape(struct buf *out, const char *data, size_t len)
+{
+    const unsigned char *p = (const unsigned char *)data;
+    size_t i = 0, n;
+
+    while (i < len) {
+        if (p[i] >= 0x20 && p[i] < 0x7f && !(p[i] == '\\' && i + 1 < len && p[i + 1] == 'x')) {
+            buf_addch(out, data[i++]);
+            continue;
+        }
+        n = p[i] >= 0x80 ? utf8_printable(p + i, len - i) : 0;
+        if (n) {
+            buf_add(out, data + i, n);
+            i += n;
+        } else {
+            buf_addf(out, "\\x%02x", p[i++]);
+        }
+    }
+}
+
+static const char base64_digits[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+void text_base64(struct buf *out, const void *data, size_t len)
+{
+    const unsigned char *p = data;
+    size_t i, have;
+    unsigned long group;
+    char quad[4];
+
+    for (i = 0; i < len; i += 3) {
+        have = len - i < 3 ? len - i : 3;
+        group = (unsigned long)p[i] << 16;
+        if (have > 1)
+            group |= (unsigned long)p[i + 1] << 8;
+        if (have > 2)
+            group |= p[i + 2];
+        quad[0] = base64_digits[group >> 18];
+        quad[1] = base64_digits[group >> 12 & 63];
+        quad[2] = have > 1 ? base64_digits[group >> 6 & 63] : '=';
+        quad[3] = have > 2 ? base64_digits[group & 63] : '=';
+        buf_add(out, quad, 4);
+    }
+}
+
+static int base64_value(char c)
+{
+    const char *at = c ? strchr(base64_digits, c) : NULL;
+
+    return at ? (int)(at - base64_digits) : -1;
+}
+
+int text_unbase64(struct buf *out, const char *text, size_t len)
+{
+    size_t i, j, pad = 0;
+    unsigned long group;
+    int value;
+
+    if (len % 4)
+        return -1;
+    while (pad < 2 && pad < len && text[len - 1 - pad] == '=')
+        pad++;
+    for (i = 0; i < len; i += 4) {
+        size_t have = i + 4 == len ? 4 - pad : 4;
+
+        group = 0;
+        for (j = 0; j < 4; j++) {
+            value = j < have ? base64_value(text[i + j]) : 0;
+            if (value < 0)
+                return -1;
+            group = group << 6 | (unsigned long)value;
+        }
+        if ((have == 2 && (group & 0xffff)) || (have == 3 && (group & 0xff)))
+            return -1;
+        for (j = 0; j + 1 < have; j++)
+            buf_addch(out, (char)(group >> (16 - 8 * j) & 0xff));
+    }
+    return out->failed ? -1 : 0;
+}
+
+int64_t text_number(const char *text, int64_t max)
+{
+    int64_t value = 0;
+
+    if (!*text)
+        return -1;
+    for (; *text; text++) {
+        if (!text_digit(*text) || value > (max - (*text - '0')) / 10)
+            return -1;
+        value = value * 10 + (*text - '0');
+    }
+    return value;
+}
+
+static int64_t unit_ms(const char *unit)
+{
+    if (!*unit)
+        return 1000;
+    if (unit[1])
+        return -1;
+    switch (text_lower(unit[0])) {
+    case 's':
+        return 1000;
+    case 'm':
+        return 60 * 1000;
+    case 'h':
+        return 60 * 60 * 1000;
+    case 'd':
+        return 24 * 60 * 60 * 1000;
+    }
+    return -1;
+}
+
+int64_t text_duration(const char *text)
+{
+    const int64_t whole_max = INT64_C(1000000000); /* over 31 years of seconds */
+    int64_t whole = 0, thousandths = 0, weight = 100, unit;
+
+    if (!text_digit(*text))
+        return -1;
+    for (; text_digit(*text); text++) {
+        whole = whole * 10 + (*text - '0');
+        if (whole > whole_max)
+            return -1;
+    }
+    if (*text == '.') {
+        if (!text_digit(*++text))
+            return -1;
+        for (; text_digit(*text); text++, weight /= 10)
+            thousandths += (*text - '0') * weight;
+    }
+    unit = unit_ms(text);
+    return unit < 0 ? -1 : whole * unit + thousandths * unit / 1000;
+}

@@ -1,0 +1,32 @@
+/* argv.h: the command line taken apart before popt sees it.
+ *
+ * popt 1.19 has habits that can change what a caller passes: "!#:+" in a value is replaced by
+ * the next word, "-f=x" loses its "=", POSIXLY_CORRECT makes options after a recipient
+ * recipients. So words are told apart here, by the table alone: popt is given every option as a
+ * word of its own and every value as a reference to where it stands in argv. */
+#ifndef CONF_ARGV_H
+#define CONF_ARGV_H
+
+#include "conf/settings.h"
+
+struct argv_parts {
+    const char **options; /* for popt: program name, option words, value references */
+    int option_count;
+    char **values;     /* what the references mean */
+    char **recipients; /* NULL-terminated */
+    size_t value_count, recipient_count;
+};
+
+/* Take ARGV apart. Words point into argv, except those of argv_parts_free. -1 with ERR_USAGE (a
+ * value is missing) or ERR_OS. Unknown options are passed on for popt to refuse. */
+int argv_split(int argc, char **argv, struct argv_parts *parts, struct err *e);
+void argv_parts_free(struct argv_parts *parts);
+
+/* The row of a long name of LEN bytes, or of a letter; NULL where there is none. */
+const struct option_row *argv_find_name(const char *name, size_t len);
+const struct option_row *argv_find_letter(char letter);
+
+/* The value that a reference made by argv_split stands for. */
+const char *argv_value(const struct argv_parts *parts, const char *reference);
+
+#endif

@@ -1,0 +1,21 @@
+/* intake.h: taking the header off the front of a message. */
+#ifndef MAIL_INTAKE_H
+#define MAIL_INTAKE_H
+
+#include "mail/header.h"
+#include "mail/source.h"
+
+/* Where the body starts. */
+struct body {
+    uint64_t offset; /* in the source; not for streams, which simply go on with it */
+    bool skip_lf;    /* an LF there belongs to the CR that ended the header */
+};
+
+/* Pass over a byte order mark and a `From ` line, read the fields into H up to the empty line or
+ * the first line that is no field, and leave the source at the body. */
+int intake_header(struct source *s, struct header *h, struct body *body, struct err *e);
+
+/* Say that a NUL can't be sent. Returns -1. */
+int refuse_nul(struct err *e);
+
+#endif

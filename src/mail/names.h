@@ -1,0 +1,24 @@
+/* names.h: what the files of this room share about characters and domain names. */
+#ifndef MAIL_NAMES_H
+#define MAIL_NAMES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Length of the well-formed UTF-8 character (RFC 3629) that the LEN bytes at TEXT start with, 1
+ * for ASCII, or 0 where they start with none. */
+size_t utf8_length(const char *text, size_t len);
+
+/* True for the bytes of atext (RFC 5322 section 3.2.3), those beyond ASCII included (RFC 6532
+ * section 3.2). */
+bool is_atext(char c);
+
+/* What is wrong with TEXT as a part of an address: control bytes (C0, DEL, C1) or bytes that are
+ * no UTF-8. NULL where nothing is. */
+const char *text_fault(const char *text, size_t len);
+
+/* What is wrong with NAME as a domain in an address, or NULL: like mailbox_is_domain with UTF8,
+ * but an underscore passes, since there are hosts with one. */
+const char *domain_fault(const char *name, size_t len);
+
+#endif

@@ -1,0 +1,70 @@
+/* socket.c: the stream over a connected socket. */
+#include "net/stream.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static ssize_t socket_failed(struct stream *s, short wants, struct err *e)
+{
+    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) {
+        s->wants = wants;
+        return STREAM_AGAIN;
+    }
+    return err_system(e, ERR_TEMPORARY, errno, "connection lost");
+}
+
+static ssize_t socket_read(struct stream *s, void *data, size_t len, struct err *e)
+{
+    ssize_t n = recv(s->fd, data, len, 0);
+
+    return n < 0 ? socket_failed(s, POLLIN, e) : n;
+}
+
+static ssize_t socket_write(struct stream *s, const void *data, size_t len, struct err *e)
+{
+    ssize_t n = send(s->fd, data, len, MSG_NOSIGNAL);
+
+    return n < 0 ? socket_failed(s, POLLOUT, e) : n;
+}
+
+static int socket_shutdown(struct stream *s, struct err *e)
+{
+    if (shutdown(s->fd, SHUT_WR))
+        return err_system(e, ERR_TEMPORARY, errno, "shutdown");
+    return 0;
+}
+
+static void socket_free(struct stream *s)
+{
+    close(s->fd);
+    free(s);
+}
+
+static const struct stream_ops socket_ops = {
+    .read = socket_read,
+    .write = socket_write,
+    .shutdown = socket_shutdown,
+    .free = socket_free,
+};
+
+struct stream *stream_socket(int fd, struct err *e)
+{
+    int flags = fcntl(fd, F_GETFL);
+    struct stream *s;
+
+    if (flags < 0 || (!(flags & O_NONBLOCK) && fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)) {
+        err_system(e, ERR_OS, errno, "descriptor %d", fd);
+        return NULL;
+    }
+    s = malloc(sizeof(*s));
+    if (!s) {
+        err_set(e, ERR_OS, "no memory for a connection");
+        return NULL;
+    }
+    *s = (struct stream){.ops = &socket_ops, .fd = fd, .wants = POLLIN};
+    return s;
+}

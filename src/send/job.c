@@ -1,0 +1,227 @@
+#include "send/job.h"
+
+#include "base/host.h"
+#include "base/text.h"
+#include "conf/password.h"
+
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { NAME_MAX_BYTES = 512, PATH_MAX_BYTES = 1024 };
+
+/* Words that end up in a command or a header must not be able to start another one. */
+static int check_line(const char *option, const char *value, struct err *e)
+{
+    if (value && text_has_line_end(value))
+        return err_set(e, ERR_USAGE, "%s must not contain a line end", option);
+    return 0;
+}
+
+static bool is_literal(const char *name)
+{
+    size_t len = strlen(name), i;
+
+    if (len < 4 || name[0] != '[' || name[len - 1] != ']')
+        return false;
+    for (i = 1; i < len - 1; i++) {
+        if (!text_alnum((unsigned char)name[i]) && name[i] != '.' && name[i] != ':')
+            return false;
+    }
+    return true;
+}
+
+static int check_names(const struct settings *s, struct err *e)
+{
+    if (s->helo && !mailbox_is_domain(s->helo, strlen(s->helo), false) && !is_literal(s->helo))
+        return err_set(e, ERR_USAGE, "--helo needs a domain name or an address literal");
+    if (s->domain && !mailbox_is_domain(s->domain, strlen(s->domain), true))
+        return err_set(e, ERR_USAGE, "--domain needs a domain name");
+    if (s->ipv4 && s->ipv6)
+        return err_set(e, ERR_USAGE, "-4 and -6 exclude each other");
+    if (check_line("--user", s->user, e) || check_line("-F", s->full_name, e))
+        return -1;
+    return 0;
+}
+
+/* --auth: auto, off, or mechanisms in order. */
+static int parse_mechanisms(struct job *job, struct err *e)
+{
+    const char *list = job->settings->auth;
+    const struct sasl_mechanism *mechanism;
+    char *word, *save = NULL;
+    size_t n = 0;
+
+    if (!list || text_same(list, "auto") || text_same(list, "off"))
+        return 0;
+    job->mechanism_words = strdup(list);
+    if (!job->mechanism_words)
+        return err_set(e, ERR_OS, "no memory for --auth");
+    for (word = strtok_r(job->mechanism_words, ", ", &save); word;
+         word = strtok_r(NULL, ", ", &save)) {
+        mechanism = sasl_find(word);
+        if (!mechanism || n == JOB_MECHANISMS_MAX) {
+            err_set(e, ERR_USAGE, "--auth: no mechanism '%.40s' here", word);
+            return err_hint(e, "see --auth in smtpsend(1)");
+        }
+        job->mechanisms[n++] = mechanism->name;
+    }
+    job->mechanisms_chosen = true;
+    return n ? 0 : err_set(e, ERR_USAGE, "--auth needs auto, off or mechanisms");
+}
+
+static int parse_identity(struct job *job, struct err *e)
+{
+    const struct settings *s = job->settings;
+
+    job->identity.user = s->user ? s->user : job->server.user;
+    if (job->identity.user && !*job->identity.user)
+        return err_set(e, ERR_USAGE, "--user must not be empty");
+    if (parse_mechanisms(job, e))
+        return -1;
+    job->authenticates = job->identity.user && !(s->auth && text_same(s->auth, "off"));
+    if (job->mechanisms_chosen && !job->identity.user)
+        return err_set(e, ERR_USAGE, "--auth needs --user");
+    return 0;
+}
+
+static int parse_server(struct job *job, struct err *e)
+{
+    const struct settings *s = job->settings;
+    enum tls_mode mode = TLS_MODE_DEFAULT;
+
+    if (s->tls)
+        (void)tls_mode_parse(s->tls, &mode);
+    if (server_parse(&job->server, s->server ? s->server : "smtp://localhost", e))
+        return -1;
+    if (parse_identity(job, e) ||
+        server_settle(&job->server, s->port, mode, job->authenticates, e))
+        return -1;
+    if (job->server.kind != SERVER_HOST && job->server.tls != TLS_MODE_OFF && !s->tls_name &&
+        !s->tls_insecure) {
+        err_set(e, ERR_USAGE, "this server has no name that TLS could verify");
+        return err_hint(e, "give --tls-name NAME, or --tls off");
+    }
+    return 0;
+}
+
+static int parse_recipients(struct job *job, char **words, struct err *e)
+{
+    for (; *words; words++) {
+        const char *domain = strchr(*words, '@') ? NULL : job_domain(job);
+
+        if (mailbox_argument(*words, domain, &job->recipients, e))
+            return -1;
+    }
+    if (!job->recipients.count && !job->settings->header_recipients) {
+        err_set(e, ERR_USAGE, "no recipient");
+        return err_hint(e, "name one, or give -t to take them from the message");
+    }
+    return 0;
+}
+
+static int parse_sender(struct job *job, struct err *e)
+{
+    const char *from = job->settings->from;
+
+    if (!from)
+        return 0;
+    job->has_sender = true;
+    return mailbox_reverse_path(from, strchr(from, '@') || !*from ? NULL : job_domain(job),
+                                &job->reverse_path, e);
+}
+
+int job_init(struct job *job, const struct settings *settings, char **recipients, struct err *e)
+{
+    *job = (struct job){.settings = settings, .run = deadline_in(settings->deadline_ms)};
+    addresses_init(&job->recipients);
+    buf_init(&job->reverse_path, PATH_MAX_BYTES);
+    buf_init(&job->domain, NAME_MAX_BYTES);
+    buf_init(&job->login, NAME_MAX_BYTES);
+    buf_init(&job->full_name, NAME_MAX_BYTES);
+    if (check_names(settings, e) || parse_server(job, e) ||
+        parse_recipients(job, recipients, e) || parse_sender(job, e))
+        return err_at(e, STAGE_CONFIG);
+    return 0;
+}
+
+void job_release(struct job *job)
+{
+    server_release(&job->server);
+    tls_context_free(job->tls);
+    addresses_release(&job->recipients);
+    buf_release(&job->reverse_path);
+    buf_release(&job->domain);
+    buf_release(&job->login);
+    buf_release(&job->full_name);
+    secret_free(job->password);
+    free(job->mechanism_words);
+}
+
+int job_arm(struct job *job, struct secret **taken, struct err *e)
+{
+    const struct settings *s = job->settings;
+    struct tls_wishes wishes = {.name = s->tls_name ? s->tls_name : job->server.host,
+                                .ca_file = s->tls_ca,
+                                .verify = !s->tls_insecure};
+
+    if (!wishes.name)
+        wishes.name = "";
+    if (job->server.tls == TLS_MODE_OPPORTUNISTIC)
+        wishes.verify = false;
+    if (job->server.tls != TLS_MODE_OFF) {
+        job->tls = tls_context_new(&wishes, e);
+        if (!job->tls)
+            return -1;
+    }
+    if (!job->authenticates)
+        return 0;
+    job->password = password_obtain(s, job->identity.user, taken, job->run, e);
+    job->identity.password = job->password;
+    return job->password ? 0 : -1;
+}
+
+const char *job_domain(struct job *job)
+{
+    struct buf *domain = &job->domain;
+
+    if (job->settings->domain)
+        return job->settings->domain;
+    if (!job->domain_known) {
+        job->domain_known = true;
+        if (!host_mailname(domain) && !host_fqdn(domain))
+            buf_clear(domain);
+        if (domain->failed || !mailbox_is_domain(domain->data, domain->len, true))
+            buf_clear(domain);
+    }
+    return domain->len ? domain->data : NULL;
+}
+
+/* The first part of the GECOS field, where '&' stands for the login name (passwd(5)). */
+static void gecos_name(struct job *job, const char *gecos)
+{
+    for (; *gecos && *gecos != ','; gecos++) {
+        if (*gecos == '&')
+            buf_addstr(&job->full_name, job->login.data);
+        else
+            buf_addch(&job->full_name, *gecos);
+    }
+}
+
+int job_own_address(struct job *job, struct buf *out, struct err *e)
+{
+    const struct passwd *user = getpwuid(getuid());
+    const char *domain = job_domain(job);
+
+    if (!user) {
+        err_set(e, ERR_OS, "this user has no login name");
+        return err_hint(e, "say who sends with -f");
+    }
+    buf_addstr(&job->login, user->pw_name);
+    if (job->settings->full_name)
+        buf_addstr(&job->full_name, job->settings->full_name);
+    else
+        gecos_name(job, user->pw_gecos);
+    return mailbox_reverse_path(job->login.data, domain ? domain : "localhost", out, e);
+}

@@ -1,0 +1,200 @@
+#include "send/report.h"
+
+#include "base/text.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A reply can have 64 KiB, each byte of which may take four to show. */
+enum { LINE_MAX_BYTES = 4 * REPLY_TEXT_MAX + 4096 };
+
+void report_init(struct report *report, bool quiet, int verbose)
+{
+    bool talks = !quiet && (verbose > 0 || isatty(STDERR_FILENO));
+
+    *report = (struct report){.quiet = quiet,
+                              .replies = talks,
+                              .facts = !quiet && verbose > 0,
+                              .commands = !quiet && verbose > 1};
+}
+
+static int write_all(int fd, const char *data, size_t len)
+{
+    ssize_t n;
+
+    while (len) {
+        n = write(fd, data, len);
+        if (n < 0 && errno != EINTR)
+            return -1;
+        if (n > 0) {
+            data += n;
+            len -= (size_t)n;
+        }
+    }
+    return 0;
+}
+
+/* Print and free a line. Where stderr can't be written there is nobody to tell. */
+static void finish_line(struct buf *line)
+{
+    buf_addch(line, '\n');
+    (void)write_all(STDERR_FILENO, line->data, line->len);
+    buf_release(line);
+}
+
+/* The server's words on one line: its line ends become " | ". */
+static void add_words(struct buf *line, const char *text, size_t len)
+{
+    const char *end = text + len, *lf;
+
+    for (;;) {
+        lf = memchr(text, '\n', (size_t)(end - text));
+        text_escape(line, text, (size_t)((lf ? lf : end) - text));
+        if (!lf)
+            return;
+        buf_addstr(line, " | ");
+        text = lf + 1;
+    }
+}
+
+static void add_place(struct buf *line, enum stage stage, const char *recipient)
+{
+    buf_addstr(line, stage_name(stage));
+    if (recipient) {
+        buf_addch(line, ' ');
+        text_escape(line, recipient, strlen(recipient));
+    }
+    buf_addstr(line, ": ");
+}
+
+static void add_reply(struct buf *line, int code, const char *text, size_t len)
+{
+    buf_addf(line, "%d", code);
+    if (len)
+        buf_addch(line, ' ');
+    add_words(line, text, len);
+}
+
+static void on_event(void *ctx, const struct event *event)
+{
+    const struct report *report = ctx;
+    struct buf line;
+
+    if (report->quiet || (event->kind == EVENT_REPLY && !report->replies) ||
+        (event->kind == EVENT_COMMAND && !report->commands) ||
+        (event->kind == EVENT_FACT && !report->facts))
+        return;
+    buf_init(&line, LINE_MAX_BYTES);
+    if (event->kind == EVENT_WARNING)
+        buf_addstr(&line, "smtpsend: warning: ");
+    if (event->kind == EVENT_COMMAND)
+        buf_addstr(&line, "> ");
+    else
+        add_place(&line, event->stage, event->recipient);
+    if (event->kind == EVENT_REPLY)
+        add_reply(&line, event->code, event->text, event->text_len);
+    else
+        text_escape(&line, event->text, event->text_len);
+    if (event->kind == EVENT_REPLY && report->commands)
+        buf_addf(&line, " (%.1f ms)", (double)event->elapsed_ns / 1e6);
+    finish_line(&line);
+}
+
+struct sink report_sink(struct report *report)
+{
+    struct sink sink = {on_event, report};
+
+    if (report->quiet)
+        sink.on = NULL;
+    return sink;
+}
+
+static void add_hint(struct buf *line, const char *hint)
+{
+    if (*hint) {
+        buf_addstr(line, "; ");
+        text_escape(line, hint, strlen(hint));
+    }
+}
+
+void report_error(const struct report *report, const struct err *e, const char *recipient)
+{
+    struct buf line;
+
+    if (report->quiet)
+        return;
+    buf_init(&line, LINE_MAX_BYTES);
+    buf_addstr(&line, "smtpsend: ");
+    if (e->stage != STAGE_NONE)
+        add_place(&line, e->stage, recipient);
+    text_escape(&line, e->message, strlen(e->message));
+    if (e->code) {
+        buf_addstr(&line, ": ");
+        add_reply(&line, e->code, e->said ? e->said : "", e->said ? strlen(e->said) : 0);
+    }
+    add_hint(&line, e->hint);
+    finish_line(&line);
+}
+
+/* What may help a refused recipient: 5.7.x is about who asks, not about the address. */
+static const char *refusal_hint(const struct recipient *r, bool authenticated)
+{
+    bool policy = r->enhanced.subject == 7;
+
+    if (r->kind == ERR_TEMPORARY)
+        return "try again later";
+    if (r->kind == ERR_NOPERM || (policy && !authenticated))
+        return "the server may want authentication: give --user";
+    return policy ? "the server does not allow this" : "check the address";
+}
+
+void report_recipients(const struct report *report, const struct envelope *envelope,
+                       bool authenticated)
+{
+    const struct recipient *r;
+    struct err e = ERR_INIT;
+    size_t i;
+
+    if (report->quiet)
+        return;
+    for (i = 0; i < envelope->count; i++) {
+        r = &envelope->recipients[i];
+        if (r->delivery != DELIVERY_FAILED)
+            continue;
+        err_set(&e, (enum err_kind)r->kind,
+                r->kind == ERR_TEMPORARY ? "the server can't take this recipient now"
+                                         : "the server refuses this recipient");
+        err_reply(&e, r->code, r->enhanced, r->said ? r->said : "",
+                  r->said ? strlen(r->said) : 0);
+        err_hint(&e, "%s", refusal_hint(r, authenticated));
+        err_at(&e, STAGE_RCPT);
+        report_error(report, &e, r->address);
+        err_release(&e);
+    }
+}
+
+int report_exit_status(const struct envelope *envelope, const struct err *e)
+{
+    enum err_kind worst = ERR_NONE;
+    size_t i;
+
+    if (e->kind != ERR_NONE)
+        return err_exit_status(e->kind);
+    for (i = 0; i < envelope->count; i++) {
+        const struct recipient *r = &envelope->recipients[i];
+
+        if (r->delivery != DELIVERY_FAILED || worst == ERR_TEMPORARY)
+            continue;
+        if (worst == ERR_NONE || r->kind == ERR_TEMPORARY || r->kind == ERR_NOPERM)
+            worst = (enum err_kind)r->kind;
+    }
+    return err_exit_status(worst);
+}
+
+int report_print(const char *text, size_t len, struct err *e)
+{
+    if (write_all(STDOUT_FILENO, text, len))
+        return err_system(e, ERR_IO, errno, "standard output");
+    return 0;
+}

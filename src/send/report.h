@@ -1,0 +1,38 @@
+/* report.h: what the user is told, and the exit status.
+ *
+ * The only place that prints. Everything goes to stderr, a line at a time, each in one write, so
+ * that lines of several processes do not mix. Whatever a server or a file said is escaped. */
+#ifndef SEND_REPORT_H
+#define SEND_REPORT_H
+
+#include "base/event.h"
+#include "smtp/envelope.h"
+
+struct report {
+    bool quiet;    /* nothing at all */
+    bool replies;  /* each reply of the server */
+    bool facts;    /* connections, TLS parameters */
+    bool commands; /* our commands too, and timings */
+};
+
+/* From --quiet, how often -v was given, and whether stderr is a terminal. */
+void report_init(struct report *report, bool quiet, int verbose);
+
+/* The sink that prints events as REPORT says. */
+struct sink report_sink(struct report *report);
+
+/* One line for what went wrong: stage, recipient or NULL, message, the server's words, hint. */
+void report_error(const struct report *report, const struct err *e, const char *recipient);
+
+/* A line for each recipient that was refused. AUTHENTICATED shapes the hints. */
+void report_recipients(const struct report *report, const struct envelope *envelope,
+                       bool authenticated);
+
+/* The exit status of a run: of E where it failed as a whole, else of its recipients: 75 where one
+ * is worth another try, else that of a refusal, else 0. */
+int report_exit_status(const struct envelope *envelope, const struct err *e);
+
+/* Write TEXT to stdout. -1 with ERR_IO. For --help and --version. */
+int report_print(const char *text, size_t len, struct err *e);
+
+#endif

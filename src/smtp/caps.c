@@ -1,0 +1,122 @@
+#include "smtp/caps.h"
+
+#include "base/text.h"
+
+#include <string.h>
+
+enum { MECHANISMS_MAX = 4096 };
+
+static const struct {
+    const char *keyword;
+    unsigned bit;
+} known[] = {
+    {"STARTTLS", CAP_STARTTLS}, {"AUTH", CAP_AUTH}, {"PIPELINING", CAP_PIPELINING},
+    {"CHUNKING", CAP_CHUNKING}, {"SIZE", CAP_SIZE}, {"8BITMIME", CAP_8BITMIME},
+    {"SMTPUTF8", CAP_SMTPUTF8}, {"DSN", CAP_DSN},   {"ENHANCEDSTATUSCODES", CAP_ENHANCED_CODES},
+};
+
+void caps_init(struct caps *c)
+{
+    *c = (struct caps){0};
+    buf_init(&c->mechanisms, MECHANISMS_MAX);
+}
+
+void caps_release(struct caps *c)
+{
+    buf_release(&c->mechanisms);
+}
+
+void caps_clear(struct caps *c)
+{
+    c->bits = 0;
+    c->size_limit = 0;
+    buf_clear(&c->mechanisms);
+}
+
+static size_t word_length(const char *text, size_t len)
+{
+    size_t i;
+
+    for (i = 0; i < len && text[i] != ' ' && text[i] != '\t'; i++)
+        ;
+    return i;
+}
+
+static void add_mechanisms(struct caps *c, const char *text, size_t len)
+{
+    size_t n;
+
+    while (len) {
+        n = word_length(text, len);
+        buf_add(&c->mechanisms, text, n);
+        if (n)
+            buf_addch(&c->mechanisms, ' ');
+        n += n < len;
+        text += n;
+        len -= n;
+    }
+}
+
+/* RFC 1870 section 3: a decimal number, 0 or nothing for "no limit stated". */
+static uint64_t parse_size(const char *text, size_t len)
+{
+    char digits[24];
+    int64_t value;
+
+    if (len >= sizeof(digits))
+        return 0;
+    memcpy(digits, text, len);
+    digits[len] = '\0';
+    value = text_number(digits, INT64_MAX);
+    return value < 0 ? 0 : (uint64_t)value;
+}
+
+static void parse_line(struct caps *c, const char *line, size_t len)
+{
+    size_t keyword = word_length(line, len);
+    size_t rest = keyword + (keyword < len);
+    size_t i;
+
+    if (keyword > 5 && text_same_n(line, 5, "AUTH=")) {
+        c->bits |= CAP_AUTH;
+        add_mechanisms(c, line + 5, len - 5);
+        return;
+    }
+    for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (!text_same_n(line, keyword, known[i].keyword))
+            continue;
+        c->bits |= known[i].bit;
+        if (known[i].bit == CAP_AUTH)
+            add_mechanisms(c, line + rest, len - rest);
+        if (known[i].bit == CAP_SIZE)
+            c->size_limit = parse_size(line + rest, word_length(line + rest, len - rest));
+    }
+}
+
+void caps_parse(struct caps *c, const char *text, size_t len)
+{
+    const char *end = text + len;
+    const char *line = memchr(text, '\n', len);
+    const char *next;
+
+    caps_clear(c);
+    while (line) {
+        line++;
+        next = memchr(line, '\n', (size_t)(end - line));
+        parse_line(c, line, (size_t)((next ? next : end) - line));
+        line = next;
+    }
+}
+
+bool caps_has_mechanism(const struct caps *c, const char *name)
+{
+    const char *at = c->mechanisms.data;
+    size_t n;
+
+    for (; *at; at += n + 1) {
+        n = strcspn(at, " ");
+        if (text_same_n(at, n, name))
+            return true;
+    }
+    return false;
+}

@@ -1,0 +1,40 @@
+/* caps.h: what a server offered in its reply to EHLO. */
+#ifndef SMTP_CAPS_H
+#define SMTP_CAPS_H
+
+#include "base/buf.h"
+
+#include <stdint.h>
+
+enum {
+    CAP_STARTTLS = 1 << 0,      /* RFC 3207 */
+    CAP_AUTH = 1 << 1,          /* RFC 4954 */
+    CAP_PIPELINING = 1 << 2,    /* RFC 2920 */
+    CAP_CHUNKING = 1 << 3,      /* RFC 3030 */
+    CAP_SIZE = 1 << 4,          /* RFC 1870 */
+    CAP_8BITMIME = 1 << 5,      /* RFC 6152 */
+    CAP_SMTPUTF8 = 1 << 6,      /* RFC 6531 */
+    CAP_DSN = 1 << 7,           /* RFC 3461 */
+    CAP_ENHANCED_CODES = 1 << 8 /* RFC 2034 */
+};
+
+struct caps {
+    unsigned bits;         /* CAP_* */
+    uint64_t size_limit;   /* octets a message may have; 0: none stated */
+    struct buf mechanisms; /* of AUTH, as offered, each followed by a space */
+};
+
+void caps_init(struct caps *c);
+void caps_release(struct caps *c);
+
+/* Forget everything, as after STARTTLS (RFC 3207 section 4.2). */
+void caps_clear(struct caps *c);
+
+/* Read the text of an EHLO reply (lines apart by '\n'); replaces what C held. The first line is
+ * the greeting, unknown keywords are ignored, the old form "AUTH=" counts as AUTH. */
+void caps_parse(struct caps *c, const char *text, size_t len);
+
+/* True when the server offers the SASL mechanism NAME (whole word, any case). */
+bool caps_has_mechanism(const struct caps *c, const char *name);
+
+#endif

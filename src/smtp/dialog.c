@@ -1,0 +1,468 @@
+#include "smtp/dialog.h"
+
+#include "net/lines.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    FLIGHT = 16384,       /* a flight of queued commands goes out when it gets this long */
+    LAST_WORDS_MS = 1000, /* how long a server that hung up on us is listened to */
+    QUIT_MS = 2000        /* the message is safe by then: nobody waits long for a goodbye */
+};
+
+struct dialog {
+    struct stream *stream;
+    struct dialog_wishes wishes;
+    const struct dialog_handler *handler;
+    bool pipelining;
+    bool over; /* the server said 421, or an error ended the dialogue */
+    /* A ring of the commands whose replies are awaited. */
+    struct command *flight;
+    size_t first, count, cap;
+    struct buf out;         /* queued, not yet sent */
+    struct reply reply;     /* the one being read or just read */
+    bool complete;          /* reply is whole; the next line begins another */
+    struct reply last_word; /* a refusal that nothing asked for, or a 421 */
+    struct lines lines;
+};
+
+/* RFC 5321 section 4.5.3.2, in minutes. */
+static int64_t stage_limit_ms(const struct dialog *d, enum stage stage)
+{
+    int64_t minutes = 5;
+
+    if (d->wishes.timeout_ms >= 0)
+        return d->wishes.timeout_ms;
+    if (stage == STAGE_DATA)
+        minutes = 2;
+    else if (stage == STAGE_BODY)
+        minutes = 3;
+    else if (stage == STAGE_DOT)
+        minutes = 10;
+    return minutes * 60 * 1000;
+}
+
+static struct deadline stage_deadline(const struct dialog *d, enum stage stage)
+{
+    return deadline_nearer(deadline_in(stage_limit_ms(d, stage)), d->wishes.run);
+}
+
+struct dialog *dialog_new(struct stream *s, const struct dialog_wishes *wishes, struct err *e)
+{
+    struct dialog *d = calloc(1, sizeof(*d));
+
+    if (!d) {
+        stream_free(s);
+        err_set(e, ERR_OS, "no memory for a dialogue");
+        return NULL;
+    }
+    d->stream = s;
+    d->wishes = *wishes;
+    buf_init_secret(&d->out, FLIGHT + COMMAND_MAX + 2);
+    reply_init(&d->reply);
+    reply_init(&d->last_word);
+    return d;
+}
+
+void dialog_free(struct dialog *d)
+{
+    if (!d)
+        return;
+    stream_free(d->stream);
+    buf_release(&d->out);
+    reply_release(&d->reply);
+    reply_release(&d->last_word);
+    free(d->flight);
+    free(d);
+}
+
+int dialog_descriptor(const struct dialog *d)
+{
+    return d->stream->fd;
+}
+
+void dialog_pipeline(struct dialog *d, bool on)
+{
+    d->pipelining = on;
+}
+
+bool dialog_is_over(const struct dialog *d)
+{
+    return d->over;
+}
+
+/* What a failed wait means to the user: whose patience ended, or the server's last words. */
+static int explain(struct dialog *d, enum stage stage, struct err *e)
+{
+    if (e->sys == ETIME && deadline_passed(d->wishes.run)) {
+        err_set(e, ERR_TEMPORARY, "the run's deadline passed before the server answered");
+        err_hint(e, "a longer --deadline waits longer");
+    } else if (e->sys == ETIME) {
+        err_set(e, ERR_TEMPORARY, "the server did not answer within %lld s",
+                (long long)(stage_limit_ms(d, stage) / 1000));
+        if (stage == STAGE_GREETING)
+            err_hint(e, "does it expect TLS at once? then --tls implicit");
+    } else if (d->last_word.code) {
+        reply_refusal(&d->last_word, ERR_TEMPORARY, "the server ended the session", e);
+    }
+    return err_at(e, stage);
+}
+
+static int closed(struct dialog *d, enum stage stage, struct err *e)
+{
+    err_set(e, ERR_TEMPORARY, "the server closed the connection");
+    if (stage == STAGE_GREETING)
+        err_hint(e, "it may refuse this address, or expect TLS at once (--tls implicit)");
+    return explain(d, stage, e);
+}
+
+static enum stage awaited_stage(const struct dialog *d, enum stage otherwise)
+{
+    return d->count ? d->flight[d->first].stage : otherwise;
+}
+
+static void emit_reply(struct dialog *d, const struct command *c)
+{
+    struct event event = {.kind = EVENT_REPLY,
+                          .stage = c->stage,
+                          .recipient = c->recipient,
+                          .text = d->reply.text.data,
+                          .text_len = d->reply.text.len,
+                          .code = d->reply.code,
+                          .enhanced = d->reply.enhanced,
+                          .elapsed_ns = d->reply.elapsed_ns};
+
+    sink_emit(d->wishes.sink, &event);
+}
+
+/* Remember the reply in case the connection ends and nobody else explains why. */
+static void keep_last_word(struct dialog *d)
+{
+    reply_clear(&d->last_word);
+    buf_add(&d->last_word.text, d->reply.text.data, d->reply.text.len);
+    d->last_word.code = d->reply.code;
+    d->last_word.enhanced = d->reply.enhanced;
+    d->last_word.lines = d->reply.lines;
+}
+
+/* A whole reply is there and no command awaits one. */
+static int unasked(struct dialog *d, enum stage stage, struct err *e)
+{
+    struct command nothing = {.stage = stage};
+
+    emit_reply(d, &nothing);
+    if (reply_class(&d->reply) < 4) {
+        reply_refusal(&d->reply, ERR_PROTOCOL, "the server sent a reply that nothing asked for",
+                      e);
+        return err_at(e, stage);
+    }
+    keep_last_word(d);
+    if (stage == STAGE_BODY && reply_class(&d->reply) == 5)
+        reply_refusal(&d->reply, ERR_DATA, "the server refused the message half-way", e);
+    else
+        reply_refusal(&d->reply, ERR_TEMPORARY, "the server ended the session", e);
+    return err_at(e, stage);
+}
+
+/* Hand the whole reply to the command that it answers. */
+static int dispatch(struct dialog *d, struct err *e)
+{
+    struct command c = d->flight[d->first];
+
+    d->first = (d->first + 1) % d->cap;
+    d->count--;
+    d->reply.elapsed_ns = clock_now() - c.sent_at;
+    emit_reply(d, &c);
+    if (d->reply.code == 421) {
+        d->over = true;
+        keep_last_word(d);
+    }
+    if (d->handler && d->handler->answered(d->handler->ctx, &c, &d->reply, e))
+        return err_at(e, c.stage);
+    return 0;
+}
+
+/* One line of the server's. 1: it ended a reply, which has been dealt with; 0; -1. */
+static int take_line(struct dialog *d, const char *line, size_t len, enum stage stage,
+                     struct err *e)
+{
+    int done;
+
+    if (d->complete)
+        reply_clear(&d->reply);
+    d->complete = false;
+    done = reply_line(&d->reply, line, len, e);
+    if (done < 0)
+        return err_at(e, awaited_stage(d, stage));
+    if (!done)
+        return 0;
+    d->complete = true;
+    return (d->count ? dispatch(d, e) : unasked(d, stage, e)) ? -1 : 1;
+}
+
+/* Deal with the lines that are in the buffer already. */
+static int take_buffered(struct dialog *d, enum stage stage, struct err *e)
+{
+    const char *line;
+    size_t len;
+
+    while (lines_buffered(&d->lines, &line, &len)) {
+        if (take_line(d, line, len, stage, e) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Wait for one whole reply and deal with it. */
+static int read_reply(struct dialog *d, enum stage stage, struct deadline deadline,
+                      struct err *e)
+{
+    const char *line;
+    size_t len;
+    int got;
+
+    do {
+        got = lines_next(&d->lines, d->stream, deadline, &line, &len, e);
+        if (got < 0)
+            return explain(d, awaited_stage(d, stage), e);
+        if (got == 0)
+            return closed(d, awaited_stage(d, stage), e);
+        got = take_line(d, line, len, stage, e);
+    } while (got == 0);
+    return got < 0 ? -1 : 0;
+}
+
+/* The peer no longer takes bytes: it may have said why before it went. Replies to commands in
+ * flight are still dealt with; E keeps the first error unless the server's words explain it. */
+static int last_words(struct dialog *d, enum stage stage, struct err *e)
+{
+    struct deadline deadline = deadline_nearer(deadline_in(LAST_WORDS_MS), d->wishes.run);
+    struct err heard = ERR_INIT;
+
+    while (!read_reply(d, stage, deadline, &heard))
+        ;
+    if (heard.code)
+        err_move(e, &heard);
+    err_release(&heard);
+    return err_at(e, stage);
+}
+
+/* Nothing can be written now. Take what the server has to say, then wait for either way. */
+static int wait_to_write(struct dialog *d, enum stage stage, struct deadline deadline,
+                         struct err *e)
+{
+    short wants = d->stream->wants;
+    int filled, ready;
+
+    filled = lines_fill(&d->lines, d->stream, e);
+    if (filled < 0)
+        return explain(d, stage, e);
+    if (filled)
+        return take_buffered(d, stage, e);
+    if (d->lines.at_eof)
+        return closed(d, stage, e);
+    ready = stream_poll(d->stream, (short)(wants | POLLIN), deadline, e);
+    if (ready < 0)
+        return err_at(e, stage);
+    if (ready == 0) {
+        err_set(e, ERR_TEMPORARY, "timed out");
+        e->sys = ETIME;
+        return explain(d, stage, e);
+    }
+    return 0;
+}
+
+static int send_bytes(struct dialog *d, const char *data, size_t len, enum stage stage,
+                      struct err *e)
+{
+    struct deadline deadline = {0};
+    ssize_t n;
+
+    while (len) {
+        n = d->stream->ops->write(d->stream, data, len, e);
+        if (n > 0) {
+            data += n;
+            len -= (size_t)n;
+        } else if (n == STREAM_AGAIN) {
+            /* The clock is only looked at by those who have to wait. */
+            if (!deadline.at)
+                deadline = stage_deadline(d, STAGE_BODY);
+            if (wait_to_write(d, stage, deadline, e))
+                return -1;
+        } else {
+            return last_words(d, stage, e);
+        }
+    }
+    return 0;
+}
+
+/* After an error nothing more is to be said: replies could belong to anything. */
+static int ended(struct dialog *d, int status)
+{
+    if (status)
+        d->over = true;
+    return status;
+}
+
+static int flush(struct dialog *d, struct err *e)
+{
+    size_t len = d->out.len;
+    int status;
+
+    if (!len)
+        return 0;
+    status = send_bytes(d, d->out.data, len, awaited_stage(d, STAGE_NONE), e);
+    buf_clear(&d->out);
+    return status;
+}
+
+/* Double the ring, unrolled. */
+static int grow_flight(struct dialog *d, struct err *e)
+{
+    size_t cap = d->cap ? d->cap * 2 : 8, i;
+    struct command *flight = malloc(cap * sizeof(*flight));
+
+    if (!flight)
+        return err_set(e, ERR_OS, "no memory for commands in flight");
+    for (i = 0; i < d->count; i++)
+        flight[i] = d->flight[(d->first + i) % d->cap];
+    free(d->flight);
+    d->flight = flight;
+    d->first = 0;
+    d->cap = cap;
+    return 0;
+}
+
+static void emit_command(struct dialog *d, const struct command *c, const char *shown)
+{
+    struct event event = {.kind = EVENT_COMMAND,
+                          .stage = c->stage,
+                          .recipient = c->recipient,
+                          .text = shown,
+                          .text_len = strlen(shown)};
+
+    sink_emit(d->wishes.sink, &event);
+}
+
+static int put_in_flight(struct dialog *d, const struct command *c, struct err *e)
+{
+    struct command *slot;
+
+    if (d->count == d->cap && grow_flight(d, e))
+        return err_at(e, c->stage);
+    slot = &d->flight[(d->first + d->count) % d->cap];
+    *slot = *c;
+    slot->sent_at = clock_now();
+    d->count++;
+    return 0;
+}
+
+static int queue(struct dialog *d, const struct command *c, const char *text, const char *shown,
+                 struct err *e)
+{
+    /* What is in the buffer while nothing is awaited was not asked for: better known now than
+     * taken for the reply to this command. */
+    if (!d->count && take_buffered(d, c->stage, e))
+        return -1;
+    emit_command(d, c, shown ? shown : text);
+    if (put_in_flight(d, c, e))
+        return -1;
+    buf_addstr(&d->out, text);
+    buf_addstr(&d->out, "\r\n");
+    if (buf_check(&d->out, ERR_INTERNAL, "a command", e))
+        return err_at(e, c->stage);
+    return 0;
+}
+
+int dialog_queue(struct dialog *d, const struct command *c, const char *text,
+                 const struct dialog_handler *handler, struct err *e)
+{
+    d->handler = handler;
+    if (queue(d, c, text, NULL, e))
+        return ended(d, -1);
+    if (!d->pipelining)
+        return dialog_drain(d, e);
+    return d->out.len >= FLIGHT ? ended(d, flush(d, e)) : 0;
+}
+
+int dialog_drain(struct dialog *d, struct err *e)
+{
+    if (flush(d, e))
+        return ended(d, -1);
+    while (d->count) {
+        enum stage stage = awaited_stage(d, STAGE_NONE);
+
+        if (read_reply(d, stage, stage_deadline(d, stage), e))
+            return ended(d, -1);
+    }
+    return 0;
+}
+
+int dialog_ask(struct dialog *d, enum stage stage, const char *text, const char *shown,
+               const struct reply **reply, struct err *e)
+{
+    struct command c = {.stage = stage};
+
+    d->handler = NULL;
+    if (queue(d, &c, text, shown, e))
+        return ended(d, -1);
+    if (dialog_drain(d, e))
+        return -1;
+    *reply = &d->reply;
+    return 0;
+}
+
+int dialog_await(struct dialog *d, enum stage stage, const struct reply **reply, struct err *e)
+{
+    struct command c = {.stage = stage};
+
+    d->handler = NULL;
+    if (put_in_flight(d, &c, e) || dialog_drain(d, e))
+        return -1;
+    *reply = &d->reply;
+    return 0;
+}
+
+int dialog_greeting(struct dialog *d, const struct reply **reply, struct err *e)
+{
+    return dialog_await(d, STAGE_GREETING, reply, e);
+}
+
+int dialog_body(struct dialog *d, const char *data, size_t len, struct err *e)
+{
+    return ended(d, send_bytes(d, data, len, STAGE_BODY, e));
+}
+
+int dialog_start_tls(struct dialog *d, struct tls_context *tls, struct err *e)
+{
+    struct stream *above;
+
+    if (lines_pending(&d->lines)) {
+        err_set(e, ERR_PROTOCOL,
+                "the server sent %zu bytes in clear after its reply to STARTTLS",
+                lines_pending(&d->lines));
+        err_hint(e, "someone may be tampering with the connection");
+        return ended(d, err_at(e, STAGE_STARTTLS));
+    }
+    above = tls_start(tls, d->stream, stage_deadline(d, STAGE_TLS), d->wishes.sink, e);
+    if (!above)
+        return ended(d, err_at(e, STAGE_TLS));
+    d->stream = above;
+    return 0;
+}
+
+void dialog_quit(struct dialog *d)
+{
+    const struct reply *reply;
+    struct err ignored = ERR_INIT;
+
+    if (d->wishes.timeout_ms < 0 || d->wishes.timeout_ms > QUIT_MS)
+        d->wishes.timeout_ms = QUIT_MS;
+    if (!d->over)
+        (void)dialog_ask(d, STAGE_QUIT, "QUIT", NULL, &reply, &ignored);
+    stream_shutdown(d->stream, deadline_in(0));
+    err_release(&ignored);
+}

@@ -1,0 +1,89 @@
+/* dialog.h: commands out, replies in, several in flight (RFC 5321 section 4.2, RFC 2920).
+ *
+ * A command that is queued goes out at once and its reply is awaited, unless pipelining is on:
+ * then commands gather into flights, and their replies are handed to the handler one by one, in
+ * order, while we write (so that neither side can stall on a full buffer) and at the next
+ * dialog_drain. Each reply has its own limit of time, re-armed when it becomes the one awaited;
+ * the run's deadline bounds them all. Every command and reply is told to the sink.
+ *
+ * A connection that ends, or a reply that no command asked for, is an error that carries the
+ * server's last words if it had any (421 above all). After any error of these functions the
+ * dialogue is over: only dialog_free is of use. */
+#ifndef SMTP_DIALOG_H
+#define SMTP_DIALOG_H
+
+#include "base/event.h"
+#include "net/stream.h"
+#include "net/tls.h"
+#include "smtp/reply.h"
+
+struct dialog;
+
+/* Room for a command: RFC 4954 section 4 allows 12,288 octets for AUTH. */
+enum { COMMAND_MAX = 12288 };
+
+/* One command in flight. */
+struct command {
+    enum stage stage;
+    const char *recipient; /* of RCPT, else NULL; outlives the command */
+    size_t index;          /* for the handler */
+    int64_t sent_at;       /* filled in by the dialogue */
+};
+
+struct dialog_wishes {
+    int64_t timeout_ms;  /* for every reply; negative: RFC 5321 section 4.5.3.2's limits */
+    struct deadline run; /* of the whole run */
+    const struct sink *sink;
+};
+
+/* What is done with the replies of queued commands. 0, or -1 with E to end the dialogue. */
+struct dialog_handler {
+    int (*answered)(void *ctx, const struct command *c, const struct reply *r, struct err *e);
+    void *ctx;
+};
+
+/* A dialogue over S, which it then owns. NULL with ERR_OS, and S is freed. */
+struct dialog *dialog_new(struct stream *s, const struct dialog_wishes *wishes, struct err *e);
+
+/* Close the connection and free; NULL is allowed. */
+void dialog_free(struct dialog *d);
+
+/* The descriptor, for getsockname. */
+int dialog_descriptor(const struct dialog *d);
+
+/* Await the greeting. *REPLY is valid until the next call of any function here. */
+int dialog_greeting(struct dialog *d, const struct reply **reply, struct err *e);
+
+/* Send TEXT (no line end) and await its reply. SHOWN is what observers see instead of a TEXT that
+ * has a secret in it, or NULL. */
+int dialog_ask(struct dialog *d, enum stage stage, const char *text, const char *shown,
+               const struct reply **reply, struct err *e);
+
+/* Queue TEXT; its reply goes to HANDLER, which must stay until the next dialog_drain. */
+int dialog_queue(struct dialog *d, const struct command *c, const char *text,
+                 const struct dialog_handler *handler, struct err *e);
+
+/* Send what is queued and await every reply. */
+int dialog_drain(struct dialog *d, struct err *e);
+
+/* Commands may be in flight together from now on, or not. */
+void dialog_pipeline(struct dialog *d, bool on);
+
+/* Send bytes of the message. Each call has RFC 5321's limit for a data block. */
+int dialog_body(struct dialog *d, const char *data, size_t len, struct err *e);
+
+/* Await a reply that no command asked for: that to the end of data. */
+int dialog_await(struct dialog *d, enum stage stage, const struct reply **reply, struct err *e);
+
+/* Continue over TLS. -1 with ERR_PROTOCOL when the server sent anything after its reply to
+ * STARTTLS: such bytes were in clear and are not to be believed (RFC 3207 section 4.2). */
+int dialog_start_tls(struct dialog *d, struct tls_context *tls, struct err *e);
+
+/* True once the server has said 421 or an error has ended the dialogue. */
+bool dialog_is_over(const struct dialog *d);
+
+/* Say QUIT, unless the dialogue is over, and close politely; waits only briefly, and errors matter
+ * to nobody. */
+void dialog_quit(struct dialog *d);
+
+#endif

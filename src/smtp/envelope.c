@@ -1,0 +1,62 @@
+#include "smtp/envelope.h"
+
+#include "mail/mailbox.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int envelope_init(struct envelope *envelope, const char *reverse_path, char **addresses,
+                  size_t count, struct err *e)
+{
+    size_t i;
+
+    *envelope = (struct envelope){.reverse_path = reverse_path, .count = count};
+    envelope->recipients = calloc(count ? count : 1, sizeof(*envelope->recipients));
+    if (!envelope->recipients)
+        return err_set(e, ERR_OS, "no memory for %zu recipients", count);
+    for (i = 0; i < count; i++)
+        envelope->recipients[i].address = addresses[i];
+    return 0;
+}
+
+void envelope_release(struct envelope *envelope)
+{
+    size_t i;
+
+    for (i = 0; i < envelope->count; i++)
+        free(envelope->recipients[i].said);
+    free(envelope->recipients);
+    *envelope = (struct envelope){0};
+}
+
+void recipient_fail(struct recipient *r, enum err_kind kind, const struct reply *reply)
+{
+    r->delivery = DELIVERY_FAILED;
+    r->kind = (unsigned char)kind;
+    r->code = (unsigned short)reply->code;
+    r->enhanced = reply->enhanced;
+    free(r->said);
+    r->said = strdup(reply->text.data);
+}
+
+bool envelope_needs_utf8(const struct envelope *envelope)
+{
+    size_t i;
+
+    if (mailbox_needs_utf8(envelope->reverse_path))
+        return true;
+    for (i = 0; i < envelope->count; i++) {
+        if (mailbox_needs_utf8(envelope->recipients[i].address))
+            return true;
+    }
+    return false;
+}
+
+size_t envelope_count(const struct envelope *envelope, enum delivery delivery)
+{
+    size_t i, n = 0;
+
+    for (i = 0; i < envelope->count; i++)
+        n += envelope->recipients[i].delivery == delivery;
+    return n;
+}

@@ -1,0 +1,47 @@
+/* envelope.h: who sends, to whom, and what became of each (RFC 5321 section 2.3.1).
+ *
+ * A recipient costs a few dozen bytes until a server has words about it; those are kept whole. */
+#ifndef SMTP_ENVELOPE_H
+#define SMTP_ENVELOPE_H
+
+#include "smtp/reply.h"
+
+enum delivery {
+    DELIVERY_WAITING,  /* not asked for yet, or not decided */
+    DELIVERY_ACCEPTED, /* RCPT accepted, the message not yet */
+    DELIVERY_DONE,     /* the server took the message for this recipient */
+    DELIVERY_WITHHELD, /* RCPT accepted, but another was refused and all were required */
+    DELIVERY_FAILED    /* see kind */
+};
+
+struct recipient {
+    const char *address; /* owned by whoever made the envelope */
+    char *said;          /* the server's words when it refused; owned, or NULL */
+    struct enhanced enhanced;
+    unsigned short code;
+    unsigned char delivery; /* enum delivery */
+    unsigned char kind;     /* enum err_kind: why it failed; ERR_TEMPORARY: worth a retry */
+};
+
+struct envelope {
+    const char *reverse_path; /* "" is the null reverse-path */
+    struct recipient *recipients;
+    size_t count;
+    bool require_all; /* send to nobody unless every recipient is accepted */
+};
+
+/* Recipients from COUNT addresses, which must outlive E. -1 with ERR_OS. */
+int envelope_init(struct envelope *envelope, const char *reverse_path, char **addresses,
+                  size_t count, struct err *e);
+void envelope_release(struct envelope *envelope);
+
+/* The recipient failed for reason KIND, in the words of REPLY. */
+void recipient_fail(struct recipient *r, enum err_kind kind, const struct reply *reply);
+
+/* True when any address has bytes beyond ASCII (RFC 6531). */
+bool envelope_needs_utf8(const struct envelope *envelope);
+
+/* How many recipients are in this state. */
+size_t envelope_count(const struct envelope *envelope, enum delivery delivery);
+
+#endif

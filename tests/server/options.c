@@ -1,0 +1,416 @@
+#include "options.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum { EXIT_USAGE = 64 };
+
+static const char *const stage_names[] = {"greeting", "ehlo", "helo",      "starttls", "auth",
+                                          "mail",     "rcpt", "data",      "dot",      "rset",
+                                          "bdat",     "quit", "handshake", "body",     "other"};
+static const char *const action_names[] = {
+    "none", "drop", "reset", "hang", "garbage", "drip", "endless", "longline", "closeafter"};
+static const char *const cap_names[] = {"STARTTLS", "AUTH", "PIPELINING",
+                                        "CHUNKING", "SIZE", "8BITMIME",
+                                        "SMTPUTF8", "DSN",  "ENHANCEDSTATUSCODES"};
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+const char *stage_name(enum stage stage)
+{
+    return stage_names[stage];
+}
+
+const char *action_name(enum action action)
+{
+    return action_names[action];
+}
+
+const struct rule *rules_find(const struct rules *rules, enum stage stage, unsigned nth)
+{
+    const struct rule *general = NULL;
+
+    for (size_t i = 0; i < rules->count; i++) {
+        const struct rule *rule = &rules->v[i];
+
+        if (rule->stage != stage)
+            continue;
+        if (rule->nth == nth)
+            return rule;
+        if (rule->nth == 0 && general == NULL)
+            general = rule;
+    }
+    return general;
+}
+
+static void words_add(struct words *words, const char *word)
+{
+    words->v = must_realloc(words->v, (words->count + 1) * sizeof(*words->v));
+    words->v[words->count++] = word;
+}
+
+static void add_listen(struct options *o, enum listen_kind kind, const char *where)
+{
+    o->listens = must_realloc(o->listens, (o->listen_count + 1) * sizeof(*o->listens));
+    o->listens[o->listen_count].kind = kind;
+    o->listens[o->listen_count++].where = where;
+}
+
+static void take_listen(struct options *o, const char *arg)
+{
+    add_listen(o, LISTEN_PLAIN, arg);
+}
+
+static void take_listen_tls(struct options *o, const char *arg)
+{
+    add_listen(o, LISTEN_TLS, arg);
+}
+
+static void take_unix(struct options *o, const char *arg)
+{
+    add_listen(o, LISTEN_UNIX, arg);
+}
+
+static void take_user(struct options *o, const char *arg)
+{
+    const char *colon = strchr(arg, ':');
+
+    if (colon == NULL || colon == arg)
+        die(EXIT_USAGE, "--user wants NAME:PASSWORD");
+    words_add(&o->users, arg);
+}
+
+static void take_script(struct options *o, const char *arg)
+{
+    words_add(&o->scripts, arg);
+}
+
+/* The bit of a named capability that WORD of LEN bytes is, 0: none of them. */
+static unsigned capability_of(const char *word, size_t len)
+{
+    for (size_t i = 0; i < COUNT(cap_names); i++)
+        if (strlen(cap_names[i]) == len && strncasecmp(cap_names[i], word, len) == 0)
+            return 1u << i;
+    return 0;
+}
+
+static void offer_line(struct options *o, const char *line, size_t len)
+{
+    o->extra = must_realloc(o->extra, (o->extra_count + 1) * sizeof(*o->extra));
+    o->extra[o->extra_count] = must_calloc(len + 1, 1);
+    memcpy(o->extra[o->extra_count++], line, len);
+}
+
+static void offer_word(struct options *o, const char *word, size_t len)
+{
+    unsigned cap = capability_of(word, len);
+    char digits[24];
+
+    o->caps |= cap;
+    if (cap == 0 && strncasecmp(word, "SIZE=", 5) == 0) {
+        snprintf(digits, sizeof(digits), "%.*s", (int)(len - 5), word + 5);
+        if (number_parse(digits, 1ULL << 60, &o->size_limit) < 0)
+            die(EXIT_USAGE, "--offer SIZE wants a number of bytes, not '%s'", digits);
+        o->caps |= CAP_SIZE;
+    } else if (cap == 0) {
+        offer_line(o, word, len);
+    }
+}
+
+static void refuse_word(struct options *o, const char *word, size_t len)
+{
+    unsigned cap = capability_of(word, len);
+
+    if (cap == 0)
+        die(EXIT_USAGE, "--no: unknown capability '%.*s'", (int)len, word);
+    o->caps &= ~cap;
+}
+
+static void each_word(struct options *o, const char *list,
+                      void (*use)(struct options *, const char *, size_t))
+{
+    while (*list != '\0') {
+        size_t len = strcspn(list, ",");
+        const char *word = list;
+        size_t used = len;
+
+        list += len + (list[len] == ',');
+        while (used > 0 && *word == ' ') {
+            word++;
+            used--;
+        }
+        while (used > 0 && word[used - 1] == ' ')
+            used--;
+        if (used > 0)
+            use(o, word, used);
+    }
+}
+
+static void take_offer(struct options *o, const char *arg)
+{
+    each_word(o, arg, offer_word);
+}
+
+static void take_no(struct options *o, const char *arg)
+{
+    each_word(o, arg, refuse_word);
+}
+
+/* Reads STAGE or STAGE:N and the equals sign; returns what is behind it. */
+static const char *rule_head(const char *option, const char *arg, struct rule *rule)
+{
+    const char *equals = strchr(arg, '=');
+    size_t len = equals == NULL ? 0 : (size_t)(equals - arg);
+    const char *colon = memchr(arg, ':', len);
+    size_t name_len = colon == NULL ? len : (size_t)(colon - arg);
+    int found = -1;
+
+    if (equals == NULL)
+        die(EXIT_USAGE, "%s wants STAGE=…, not '%s'", option, arg);
+    for (int i = 0; i < STAGE_NONE; i++)
+        if (strlen(stage_names[i]) == name_len && strncmp(stage_names[i], arg, name_len) == 0)
+            found = i;
+    if (found < 0)
+        die(EXIT_USAGE, "%s: unknown stage in '%s'", option, arg);
+    rule->stage = (enum stage)found;
+    if (colon != NULL) {
+        unsigned long long nth = 0;
+        char digits[16];
+
+        snprintf(digits, sizeof(digits), "%.*s", (int)(equals - colon - 1), colon + 1);
+        if (number_parse(digits, 1000000000, &nth) < 0 || nth == 0)
+            die(EXIT_USAGE, "%s: STAGE:N wants a number from 1 in '%s'", option, arg);
+        rule->nth = (unsigned)nth;
+    }
+    return equals + 1;
+}
+
+static void rules_add(struct rules *rules, struct rule rule)
+{
+    rules->v = must_realloc(rules->v, (rules->count + 1) * sizeof(*rules->v));
+    rules->v[rules->count++] = rule;
+}
+
+static void take_reply(struct options *o, const char *arg)
+{
+    struct rule rule = {.stage = STAGE_NONE};
+    const char *reply = rule_head("--reply", arg, &rule);
+
+    if (rule.stage >= STAGE_HANDSHAKE)
+        die(EXIT_USAGE, "--reply: there is no reply to '%s'", stage_name(rule.stage));
+    if (text_unescape(&rule.reply, reply) < 0)
+        die(EXIT_USAGE, "--reply: unknown escape in '%s'", reply);
+    rules_add(&o->replies, rule);
+}
+
+static void take_at(struct options *o, const char *arg)
+{
+    struct rule rule = {.stage = STAGE_NONE};
+    const char *name = rule_head("--at", arg, &rule);
+
+    for (size_t i = ACTION_DROP; i < COUNT(action_names); i++)
+        if (strcmp(action_names[i], name) == 0)
+            rule.action = (enum action)i;
+    if (rule.action == ACTION_NONE)
+        die(EXIT_USAGE, "--at: unknown action '%s'", name);
+    if (rule.stage == STAGE_HANDSHAKE && rule.action != ACTION_DROP &&
+        rule.action != ACTION_RESET && rule.action != ACTION_HANG &&
+        rule.action != ACTION_GARBAGE)
+        die(EXIT_USAGE, "--at handshake takes drop, reset, hang or garbage");
+    rules_add(&o->actions, rule);
+}
+
+static void take_delay(struct options *o, const char *arg)
+{
+    struct rule rule = {.stage = STAGE_NONE};
+    const char *digits = rule_head("--delay", arg, &rule);
+    unsigned long long ms;
+
+    if (number_parse(digits, 1000000000, &ms) < 0)
+        die(EXIT_USAGE, "--delay wants milliseconds, not '%s'", digits);
+    rule.delay_ms = (unsigned)ms;
+    rules_add(&o->delays, rule);
+}
+
+/* The equals sign that ends GLOB: the first one with a reply code behind it (addresses may hold
+ * others), else the first. */
+static const char *rcpt_split(const char *arg)
+{
+    for (const char *p = strchr(arg, '='); p != NULL; p = strchr(p + 1, '='))
+        if (isdigit((unsigned char)p[1]) && isdigit((unsigned char)p[2]) &&
+            isdigit((unsigned char)p[3]) && (p[4] == '\0' || strchr(" -\\", p[4]) != NULL))
+            return p;
+    return strchr(arg, '=');
+}
+
+static void take_rcpt(struct options *o, const char *arg)
+{
+    const char *equals = rcpt_split(arg);
+    struct rcpt_rule *rule;
+    size_t len;
+
+    if (equals == NULL)
+        die(EXIT_USAGE, "--rcpt wants GLOB=REPLY, not '%s'", arg);
+    len = (size_t)(equals - arg);
+    o->rcpts = must_realloc(o->rcpts, (o->rcpt_count + 1) * sizeof(*o->rcpts));
+    rule = &o->rcpts[o->rcpt_count++];
+    rule->glob = must_calloc(len + 1, 1);
+    memcpy(rule->glob, arg, len);
+    if (text_unescape(&rule->reply, equals + 1) < 0)
+        die(EXIT_USAGE, "--rcpt: unknown escape in '%s'", equals + 1);
+}
+
+/* One row: a flag, a string, a number or a function that takes the argument. */
+struct option_row {
+    const char *name;
+    enum { ROW_FLAG, ROW_STRING, ROW_NUMBER, ROW_CALL } kind;
+    size_t offset;
+    void (*take)(struct options *, const char *);
+};
+
+#define FLAG(name, field)                                                                      \
+    {                                                                                          \
+        name, ROW_FLAG, offsetof(struct options, field), NULL                                  \
+    }
+#define STRING(name, field)                                                                    \
+    {                                                                                          \
+        name, ROW_STRING, offsetof(struct options, field), NULL                                \
+    }
+#define NUMBER(name, field)                                                                    \
+    {                                                                                          \
+        name, ROW_NUMBER, offsetof(struct options, field), NULL                                \
+    }
+#define CALL(name, take)                                                                       \
+    {                                                                                          \
+        name, ROW_CALL, 0, take                                                                \
+    }
+
+static const struct option_row rows[] = {
+    CALL("listen", take_listen),
+    CALL("listen-tls", take_listen_tls),
+    CALL("unix", take_unix),
+    STRING("ready", ready),
+    STRING("make-cert", make_cert),
+    FLAG("make-cert-only", make_cert_only),
+    STRING("tls-cert", tls_cert),
+    STRING("tls-key", tls_key),
+    STRING("tls-priority", tls_priority),
+    STRING("tls-client-ca", tls_client_ca),
+    FLAG("tls-client-required", tls_client_required),
+    CALL("user", take_user),
+    STRING("mechs", mechs),
+    CALL("offer", take_offer),
+    CALL("no", take_no),
+    FLAG("auth-in-clear", auth_in_clear),
+    FLAG("require-auth", require_auth),
+    FLAG("require-tls", require_tls),
+    STRING("maildir", maildir),
+    FLAG("discard", discard),
+    FLAG("sha256", sha256),
+    STRING("transcript", transcript),
+    STRING("raw", raw),
+    CALL("reply", take_reply),
+    CALL("rcpt", take_rcpt),
+    CALL("at", take_at),
+    CALL("delay", take_delay),
+    CALL("script", take_script),
+    NUMBER("connections", connections),
+    NUMBER("lifetime", lifetime_s),
+    NUMBER("max-conn", max_conn),
+};
+
+/* Uses one option; returns whether NEXT was its argument. */
+static bool take_option(struct options *o, const char *word, const char *next)
+{
+    size_t len = strcspn(word, "=");
+    const char *value = word[len] == '=' ? word + len + 1 : next;
+    const struct option_row *row = NULL;
+    void *field;
+
+    for (size_t i = 0; i < COUNT(rows); i++)
+        if (strlen(rows[i].name) == len && strncmp(rows[i].name, word, len) == 0)
+            row = &rows[i];
+    if (row == NULL)
+        die(EXIT_USAGE, "unknown option '--%s'", word);
+    if (row->kind == ROW_FLAG) {
+        if (word[len] == '=')
+            die(EXIT_USAGE, "--%s takes no argument", row->name);
+        *(bool *)((char *)o + row->offset) = true;
+        return false;
+    }
+    if (value == NULL)
+        die(EXIT_USAGE, "--%s wants an argument", row->name);
+    field = (char *)o + row->offset;
+    if (row->kind == ROW_CALL)
+        row->take(o, value);
+    else if (row->kind == ROW_STRING)
+        *(const char **)field = value;
+    else if (number_parse(value, 1000000000, field) < 0)
+        die(EXIT_USAGE, "--%s wants a number, not '%s'", row->name, value);
+    return word[len] != '=';
+}
+
+static void options_check(struct options *o)
+{
+    if (o->listen_count == 0)
+        add_listen(o, LISTEN_PLAIN, "127.0.0.1:0");
+    if (o->discard && o->maildir != NULL)
+        die(EXIT_USAGE, "--discard and --maildir exclude each other");
+    if ((o->tls_cert == NULL) != (o->tls_key == NULL))
+        die(EXIT_USAGE, "--tls-cert and --tls-key go together");
+    if (o->make_cert_only && o->make_cert == NULL)
+        die(EXIT_USAGE, "--make-cert-only wants --make-cert DIR");
+    if (o->tls_client_required && o->tls_client_ca == NULL)
+        die(EXIT_USAGE, "--tls-client-required wants --tls-client-ca FILE");
+    if (o->lifetime_s == 0 || o->max_conn == 0)
+        die(EXIT_USAGE, "--lifetime and --max-conn want a number from 1");
+    for (size_t i = 0; i < o->listen_count; i++)
+        if (o->listens[i].kind == LISTEN_TLS && o->tls_cert == NULL && o->make_cert == NULL)
+            die(EXIT_USAGE, "--listen-tls wants a certificate: --make-cert or --tls-cert");
+}
+
+void options_parse(struct options *options, int argc, char **argv)
+{
+    memset(options, 0, sizeof(*options));
+    options->caps = CAP_ALL;
+    options->mechs = "PLAIN LOGIN";
+    options->tls_priority = "NORMAL";
+    options->lifetime_s = 600;
+    options->max_conn = 256;
+    for (int i = 1; i < argc; i++) {
+        const char *next = i + 1 < argc ? argv[i + 1] : NULL;
+
+        if (strncmp(argv[i], "--", 2) != 0)
+            die(EXIT_USAGE, "unexpected argument '%s'", argv[i]);
+        if (take_option(options, argv[i] + 2, next))
+            i++;
+    }
+    options_check(options);
+}
+
+static void rules_free(struct rules *rules)
+{
+    for (size_t i = 0; i < rules->count; i++)
+        text_free(&rules->v[i].reply);
+    free(rules->v);
+}
+
+void options_free(struct options *options)
+{
+    for (size_t i = 0; i < options->extra_count; i++)
+        free(options->extra[i]);
+    for (size_t i = 0; i < options->rcpt_count; i++) {
+        free(options->rcpts[i].glob);
+        text_free(&options->rcpts[i].reply);
+    }
+    rules_free(&options->replies);
+    rules_free(&options->actions);
+    rules_free(&options->delays);
+    free(options->extra);
+    free(options->rcpts);
+    free(options->users.v);
+    free(options->scripts.v);
+    free(options->listens);
+}

@@ -1,0 +1,32 @@
+/*
+ * The server's side of TLS: credentials made once and shared by all connections (GnuTLS allows
+ * that for reading), and the handshake of one connection.
+ */
+#ifndef TESTSERVER_TLS_H
+#define TESTSERVER_TLS_H
+
+#include <gnutls/gnutls.h>
+#include <stdbool.h>
+
+#include "conn.h"
+#include "options.h"
+
+struct tls {
+    gnutls_certificate_credentials_t credentials;
+    gnutls_priority_t priority;
+    gnutls_certificate_request_t request;
+};
+
+/* Loads certificate, key and client CA as OPTIONS say, those of --make-cert where no other is
+ * named. Ends the program on errors. False: no certificate, no TLS. */
+bool tls_load(struct tls *tls, const struct options *options);
+void tls_unload(struct tls *tls);
+
+/* The handshake, its outcome noted in the transcript. A client certificate that does not verify
+ * fails it. 0, or -1: over. */
+int tls_handshake(struct tls *tls, struct conn *conn);
+
+/* "TLS1.3"; "" in clear. */
+const char *tls_version(const struct conn *conn);
+
+#endif
