@@ -55,7 +55,8 @@ static char *resize(struct buf *b, size_t cap)
     return data;
 }
 
-char *buf_room(struct buf *b, size_t len)
+/* Room for LEN more bytes and the NUL behind them, or NULL and the failure is remembered. */
+static char *room_for(struct buf *b, size_t len)
 {
     size_t cap;
     char *data;
@@ -79,7 +80,7 @@ char *buf_room(struct buf *b, size_t len)
     return b->data + b->len;
 }
 
-void buf_grown(struct buf *b, size_t len)
+static void grown(struct buf *b, size_t len)
 {
     b->len += len;
     b->data[b->len] = '\0';
@@ -87,13 +88,13 @@ void buf_grown(struct buf *b, size_t len)
 
 int buf_add(struct buf *b, const void *data, size_t len)
 {
-    char *room = buf_room(b, len);
+    char *room = room_for(b, len);
 
     if (!room)
         return -1;
     if (len)
         memcpy(room, data, len);
-    buf_grown(b, len);
+    grown(b, len);
     return 0;
 }
 
@@ -116,7 +117,7 @@ int buf_addf(struct buf *b, const char *format, ...)
     va_start(ap, format);
     need = vsnprintf(NULL, 0, format, ap);
     va_end(ap);
-    room = need < 0 ? NULL : buf_room(b, (size_t)need);
+    room = need < 0 ? NULL : room_for(b, (size_t)need);
     if (!room) {
         b->failed = true;
         return -1;
@@ -124,16 +125,8 @@ int buf_addf(struct buf *b, const char *format, ...)
     va_start(ap, format);
     vsnprintf(room, (size_t)need + 1, format, ap);
     va_end(ap);
-    buf_grown(b, (size_t)need);
+    grown(b, (size_t)need);
     return 0;
-}
-
-void buf_consume(struct buf *b, size_t n)
-{
-    if (!n)
-        return;
-    memmove(b->data, b->data + n, b->len - n + 1);
-    b->len -= n;
 }
 
 int buf_check(const struct buf *b, enum err_kind kind, const char *what, struct err *e)
@@ -143,18 +136,4 @@ int buf_check(const struct buf *b, enum err_kind kind, const char *what, struct 
     if (b->len < b->max / 2)
         return err_set(e, ERR_OS, "no memory for %s", what);
     return err_set(e, kind, "%s is longer than %zu bytes", what, b->max);
-}
-
-char *buf_detach(struct buf *b)
-{
-    char *data;
-
-    if (b->failed || !buf_room(b, 0)) {
-        buf_release(b);
-        return NULL;
-    }
-    data = b->data;
-    data[b->len] = '\0';
-    *b = (struct buf){.data = nothing, .max = b->max, .secret = b->secret};
-    return data;
 }

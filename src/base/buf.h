@@ -37,20 +37,8 @@ int buf_addstr(struct buf *b, const char *text);
 int buf_addch(struct buf *b, char c);
 int buf_addf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Make room for LEN more bytes and return where they go, or NULL; the caller adds what it wrote
- * there with buf_grown. */
-char *buf_room(struct buf *b, size_t len);
-void buf_grown(struct buf *b, size_t len);
-
-/* Drop the first N bytes. */
-void buf_consume(struct buf *b, size_t n);
-
 /* 0 when every addition fitted, else -1 and E says that WHAT is too long (KIND) or that memory
  * ran out (ERR_OS). */
 int buf_check(const struct buf *b, enum err_kind kind, const char *what, struct err *e);
-
-/* Give the bytes away as a string that the caller frees; b is as after its init. NULL when an
- * addition had failed or there is no memory. */
-char *buf_detach(struct buf *b);
 
 #endif

@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Room for the reference to a value, a decimal number. */
+enum { REFERENCE = 24 };
+
 /* What the splitter is doing. */
 struct splitter {
     int argc, next; /* argv[next] is not looked at yet */
@@ -14,7 +17,8 @@ struct splitter {
     struct err *e;
 };
 
-const struct option_row *argv_find_name(const char *name, size_t len)
+/* The row of a long name of LEN bytes; NULL where there is none. */
+static const struct option_row *find_name(const char *name, size_t len)
 {
     const struct option_row *row;
 
@@ -25,7 +29,7 @@ const struct option_row *argv_find_name(const char *name, size_t len)
     return NULL;
 }
 
-const struct option_row *argv_find_letter(char letter)
+static const struct option_row *find_letter(char letter)
 {
     const struct option_row *row;
 
@@ -36,23 +40,25 @@ const struct option_row *argv_find_letter(char letter)
     return NULL;
 }
 
-static int add_option_word(struct splitter *s, const char *word, size_t len)
+/* Copy LEN bytes as the next word for popt; argv_split has made room for all there can be. */
+static void add_option_word(struct splitter *s, const char *word, size_t len)
 {
-    char *copy = strndup(word, len);
+    char *copy = s->parts->words + s->parts->words_used;
 
-    if (!copy)
-        return err_set(s->e, ERR_OS, "no memory for the command line");
+    memcpy(copy, word, len);
+    copy[len] = '\0';
+    s->parts->words_used += len + 1;
     s->parts->options[s->parts->option_count++] = copy;
-    return 0;
 }
 
 static int add_value(struct splitter *s, char *value)
 {
-    char reference[24];
+    char reference[REFERENCE];
+    int len = snprintf(reference, sizeof(reference), "%zu", s->parts->value_count);
 
-    snprintf(reference, sizeof(reference), "%zu", s->parts->value_count);
     s->parts->values[s->parts->value_count++] = value;
-    return add_option_word(s, reference, strlen(reference));
+    add_option_word(s, reference, (size_t)len);
+    return 0;
 }
 
 static int missing(struct splitter *s, const char *option, size_t len)
@@ -75,12 +81,11 @@ static int split_long(struct splitter *s, char *word)
 {
     char *equals = strchr(word, '=');
     size_t len = equals ? (size_t)(equals - word) : strlen(word);
-    const struct option_row *row = argv_find_name(word + 2, len - 2);
+    const struct option_row *row = find_name(word + 2, len - 2);
 
+    add_option_word(s, word, len);
     if (!row)
-        return add_option_word(s, word, len);
-    if (add_option_word(s, word, len))
-        return -1;
+        return 0;
     if (option_takes_value(row))
         return take_value(s, equals ? equals + 1 : NULL, word, len);
     return add_value(s, equals ? equals + 1 : NULL);
@@ -95,17 +100,13 @@ static int split_letters(struct splitter *s, char *word)
 
     for (at = word + 1; *at; at++) {
         option[1] = *at;
-        row = argv_find_letter(*at);
-        if (!row && (unsigned char)*at >= 0x80)
-            return add_option_word(s, word, strlen(word));
-        if (add_option_word(s, option, 2))
-            return -1;
+        row = find_letter(*at);
+        add_option_word(s, option, 2);
         if (!row)
             continue;
         if (option_takes_value(row))
             return take_value(s, at[1] ? at + 1 : NULL, option, 2);
-        if (add_value(s, NULL))
-            return -1;
+        add_value(s, NULL);
     }
     return 0;
 }
@@ -123,31 +124,36 @@ static int split_word(struct splitter *s, char *word, bool *ended)
     return word[1] == '-' ? split_long(s, word) : split_letters(s, word);
 }
 
-/* How many words popt can be given at the most: two for each letter and each word. */
-static size_t count_most(int argc, char **argv)
+/* Room for all that popt can be given: an option and a value for each letter and each word. */
+static int make_room(int argc, char **argv, struct argv_parts *parts, struct err *e)
 {
-    size_t most = 2;
+    size_t words = 1, bytes = sizeof("smtpsend");
     int i;
 
-    for (i = 0; i < argc; i++)
-        most += 2 + (argv[i][0] == '-' && argv[i][1] != '-' ? 2 * strlen(argv[i]) : 0);
-    return most;
+    for (i = 0; i < argc; i++) {
+        if (argv[i][0] != '-')
+            continue;
+        words += 2 * strlen(argv[i]) + 2;
+        bytes += (strlen(argv[i]) + 1) * (REFERENCE + sizeof("-x"));
+    }
+    parts->options = calloc(words + 1, sizeof(*parts->options));
+    parts->values = calloc(words, sizeof(*parts->values));
+    parts->recipients = calloc((size_t)argc + 1, sizeof(*parts->recipients));
+    parts->words = malloc(bytes);
+    if (parts->options && parts->values && parts->recipients && parts->words)
+        return 0;
+    return err_set(e, ERR_OS, "no memory for the command line");
 }
 
 int argv_split(int argc, char **argv, struct argv_parts *parts, struct err *e)
 {
     struct splitter s = {.argc = argc, .next = 1, .argv = argv, .parts = parts, .e = e};
-    size_t most = count_most(argc, argv);
     bool ended = false;
 
     *parts = (struct argv_parts){0};
-    parts->options = calloc(most, sizeof(*parts->options));
-    parts->values = calloc(most, sizeof(*parts->values));
-    parts->recipients = calloc((size_t)argc + 1, sizeof(*parts->recipients));
-    if (!parts->options || !parts->values || !parts->recipients)
-        return err_set(e, ERR_OS, "no memory for the command line");
-    if (add_option_word(&s, "smtpsend", strlen("smtpsend")))
+    if (make_room(argc, argv, parts, e))
         return -1;
+    add_option_word(&s, "smtpsend", strlen("smtpsend"));
     while (s.next < argc) {
         if (split_word(&s, argv[s.next++], &ended))
             return -1;
@@ -157,11 +163,8 @@ int argv_split(int argc, char **argv, struct argv_parts *parts, struct err *e)
 
 void argv_parts_free(struct argv_parts *parts)
 {
-    int i;
-
-    for (i = 0; i < parts->option_count; i++)
-        free((char *)parts->options[i]);
     free(parts->options);
+    free(parts->words);
     free(parts->values);
     free(parts->recipients);
     *parts = (struct argv_parts){0};

@@ -10,8 +10,10 @@
 #include "conf/settings.h"
 
 struct argv_parts {
-    const char **options; /* for popt: program name, option words, value references */
+    char **options; /* for popt: program name, option words, value references */
     int option_count;
+    char *words; /* the one block that options point into */
+    size_t words_used;
     char **values;     /* what the references mean */
     char **recipients; /* NULL-terminated */
     size_t value_count, recipient_count;
@@ -21,10 +23,6 @@ struct argv_parts {
  * value is missing) or ERR_OS. Unknown options are passed on for popt to refuse. */
 int argv_split(int argc, char **argv, struct argv_parts *parts, struct err *e);
 void argv_parts_free(struct argv_parts *parts);
-
-/* The row of a long name of LEN bytes, or of a letter; NULL where there is none. */
-const struct option_row *argv_find_name(const char *name, size_t len);
-const struct option_row *argv_find_letter(char letter);
 
 /* The value that a reference made by argv_split stands for. */
 const char *argv_value(const struct argv_parts *parts, const char *reference);

@@ -78,8 +78,8 @@ static int parse(const struct argv_parts *parts, struct settings *settings, stru
     int status;
 
     if (table)
-        context = poptGetContext(NULL, parts->option_count, parts->options, table,
-                                 POPT_CONTEXT_NO_EXEC);
+        context = poptGetContext(NULL, parts->option_count, (const char **)parts->options,
+                                 table, POPT_CONTEXT_NO_EXEC);
     if (context)
         status = apply(context, parts, settings, e);
     else

@@ -78,7 +78,7 @@ int header_line(struct header *h, const char *line, size_t len, struct err *e)
     if (check_line(h, line, len, e) < 0)
         return -1;
     field = folded ? &h->fields[h->count - 1] : add_field(h);
-    if (!field || !buf_room(&h->bytes, len + 2))
+    if (!field)
         return err_set(e, ERR_OS, "no memory for the header");
     if (!folded)
         *field = (struct field){
@@ -86,7 +86,7 @@ int header_line(struct header *h, const char *line, size_t len, struct err *e)
     buf_add(&h->bytes, line, len);
     buf_add(&h->bytes, "\r\n", 2);
     field->len = h->bytes.len - field->start;
-    return 1;
+    return buf_check(&h->bytes, ERR_DATA, "the header", e) ? -1 : 1;
 }
 
 static bool is_called(const struct header *h, const struct field *field, const char *name)

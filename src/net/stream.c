@@ -42,29 +42,6 @@ ssize_t stream_read(struct stream *s, void *data, size_t len, struct deadline de
     }
 }
 
-int stream_write(struct stream *s, const void *data, size_t len, struct deadline deadline,
-                 struct err *e)
-{
-    const char *at = data;
-    ssize_t n;
-    int ready;
-
-    while (len) {
-        n = s->ops->write(s, at, len, e);
-        if (n == STREAM_AGAIN) {
-            ready = stream_poll(s, s->wants, deadline, e);
-            if (ready <= 0)
-                return ready < 0 ? -1 : timed_out(e);
-            continue;
-        }
-        if (n < 0)
-            return -1;
-        at += n;
-        len -= (size_t)n;
-    }
-    return 0;
-}
-
 void stream_shutdown(struct stream *s, struct deadline deadline)
 {
     struct err ignored = ERR_INIT;

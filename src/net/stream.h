@@ -39,10 +39,6 @@ struct stream {
 ssize_t stream_read(struct stream *s, void *data, size_t len, struct deadline deadline,
                     struct err *e);
 
-/* Write all LEN bytes by DEADLINE. 0 or -1. */
-int stream_write(struct stream *s, const void *data, size_t len, struct deadline deadline,
-                 struct err *e);
-
 /* Wait for any of EVENTS on the stream's descriptor. The events that came, 0 when DEADLINE
  * passed, -1. An interrupting signal is not an event. */
 int stream_poll(struct stream *s, short events, struct deadline deadline, struct err *e);

@@ -40,7 +40,9 @@ static size_t subcode(const char *text, size_t len, unsigned short *value)
     return i;
 }
 
-size_t reply_enhanced(const char *text, size_t len, int class, struct enhanced *out)
+/* Read an enhanced status code (RFC 3463 section 2) at the start of TEXT. Its length, or 0 where
+ * there is none or its class is not CLASS. */
+static size_t parse_enhanced(const char *text, size_t len, int class, struct enhanced *out)
 {
     struct enhanced found;
     size_t at = 2, digits;
@@ -100,7 +102,7 @@ int reply_line(struct reply *r, const char *line, size_t len, struct err *e)
     if (r->lines)
         buf_addch(&r->text, '\n');
     else
-        reply_enhanced(text, text_len, code / 100, &r->enhanced);
+        parse_enhanced(text, text_len, code / 100, &r->enhanced);
     buf_add(&r->text, text, text_len);
     r->code = code;
     r->lines++;

@@ -35,8 +35,4 @@ int reply_class(const struct reply *r);
 /* Turn a refusal into an error of KIND with the server's words. */
 int reply_refusal(const struct reply *r, enum err_kind kind, const char *what, struct err *e);
 
-/* Read an enhanced status code (RFC 3463 section 2) at the start of TEXT. Its length, or 0 where
- * there is none or its class is not CLASS. */
-size_t reply_enhanced(const char *text, size_t len, int class, struct enhanced *out);
-
 #endif

@@ -285,13 +285,16 @@ static void test_samples(void)
 static char *repeated(const char *prefix, const char *piece, size_t n, const char *suffix)
 {
     struct buf b;
+    char *copy;
 
     buf_init(&b, 8 << 20);
     buf_addstr(&b, prefix);
     while (n--)
         buf_addstr(&b, piece);
     buf_addstr(&b, suffix);
-    return buf_detach(&b);
+    copy = strdup(b.data);
+    buf_release(&b);
+    return copy;
 }
 
 static void check_long(const char *name, char *text, bool accepted)
