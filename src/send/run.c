@@ -61,7 +61,6 @@ static int mend_message(struct run *run, struct err *e)
     buf_init(&own, 2048);
     who.address = job->reverse_path.data;
     who.name = job->settings->full_name;
-    who.host = job_domain(job);
     /* A bounce has no sender, yet its From needs somebody. */
     if (add && header_find(message_header(run->message), "From", 0) < 0 && !job->login.len &&
         (!job->has_sender || !job->reverse_path.len)) {

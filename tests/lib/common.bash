@@ -77,7 +77,8 @@ start_tls_server() {
         --tls-cert "$cert" --tls-key "$key" "$@"
 }
 
-# A server that follows the script on standard input.
+# A server that follows the script on standard input: not at the end of a pipe, which would keep
+# $port and the rest in a subshell.
 start_script() {
     local script=$BATS_TEST_TMPDIR/script${#servers[@]}
     cat >"$script"
