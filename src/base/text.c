@@ -79,7 +79,7 @@ void text_escape(struct buf *out, const char *data, size_t len)
     size_t i = 0, n;
 
     while (i < len) {
-        if (p[i] >= 0x20 && p[i] < 0x7f && !(p[i] == '\\' && i + 1 < len && p[i + 1] == 'x')) {
+        if (p[i] >= 0x20 && p[i] < 0x7f) {
             buf_addch(out, data[i++]);
             continue;
         }

@@ -25,7 +25,8 @@ bool text_alnum(int c);
 bool text_has_line_end(const char *text);
 
 /* Append LEN bytes so that nothing in them can drive a terminal or forge a line: control bytes,
- * DEL, C1 controls in UTF-8, bytes that are no UTF-8 and backslash-x look-alikes become \xNN. */
+ * DEL, C1 controls, marks that reorder or hide text, and bytes that are no UTF-8 become \xNN.
+ * What has been escaped stays as it is when it is escaped again. */
 void text_escape(struct buf *out, const char *data, size_t len);
 
 /* Append base64 (RFC 4648 section 4, padded, no line ends) of LEN bytes. */

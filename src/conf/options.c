@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAME_BYTES = 64, USAGE_WIDTH = 78, USAGE_INDENT = 14 };
+enum { NAME_BYTES = 64, USAGE_WIDTH = 78, USAGE_INDENT = 16 };
 
 /* Every option has an argument for popt: the reference to its value. */
 static struct poptOption *popt_table(size_t *count)
@@ -185,7 +185,8 @@ void options_usage(struct buf *out)
     buf_addstr(
         out,
         "\nS is HOST, HOST:PORT, smtp://, submission:// or submissions://HOST, unix:/PATH\n"
-        "or fd:N; without it smtp://localhost. Every --name is also SMTPSEND_NAME.\n"
+        "or fd:N; without it smtp://localhost. Settings are also read from\n"
+        "the environment: --tls-ca as SMTPSEND_TLS_CA.\n"
         "  smtpsend --server submissions://me@mail.example.org -t < message\n"
         "  printf 'Subject: hi\\n\\nhello\\n' | smtpsend --server mx.example.org "
         "a@example.org\n"

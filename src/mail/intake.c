@@ -96,6 +96,7 @@ static int start_body(const struct line_reader *r, struct body *body, struct err
     struct source *s = r->source;
 
     body->skip_lf = false;
+    body->marked = r->mark > 0;
     body->offset = r->start + r->mark;
     if (s->kind != SOURCE_STREAM)
         return 0;
@@ -122,6 +123,7 @@ int intake_header(struct source *s, struct header *h, struct body *body, struct 
     }
     body->offset = source_tell(s);
     body->skip_lf = r.skip_lf;
+    body->marked = false;
 out:
     buf_release(&r.line);
     return rc < 0 ? -1 : 0;

@@ -9,6 +9,7 @@
 struct body {
     uint64_t offset; /* in the source; not for streams, which simply go on with it */
     bool skip_lf;    /* an LF there belongs to the CR that ended the header */
+    bool marked;     /* a byte order mark is before it on its line */
 };
 
 /* Pass over a byte order mark and a `From ` line, read the fields into H up to the empty line or

@@ -35,6 +35,7 @@ static int scan_body(struct message *m, struct err *e)
     size_t len;
     int rc;
 
+    source_seek(&m->source, m->body.offset, !m->body.marked);
     while ((rc = source_peek(&m->source, &data, &len, e)) > 0) {
         wire_scan(&scan, data, len);
         if (scan.nul)
@@ -223,7 +224,7 @@ int message_rewind(struct message *m, struct err *e)
     if (m->streamed && m->body_read)
         return err_set(e, ERR_INTERNAL, "a streamed message can't be read twice");
     if (m->source.kind != SOURCE_STREAM)
-        source_seek(&m->source, m->body.offset);
+        source_seek(&m->source, m->body.offset, !m->body.marked);
     m->head_used = 0;
     m->body_read = false;
     m->wire = (struct wire){.bol = true};

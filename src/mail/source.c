@@ -167,11 +167,11 @@ uint64_t source_tell(const struct source *s)
     return s->pos - s->window_len;
 }
 
-void source_seek(struct source *s, uint64_t offset)
+void source_seek(struct source *s, uint64_t offset, bool line_start)
 {
     s->pos = offset;
     s->window_len = 0;
-    s->line_start = true;
+    s->line_start = line_start;
     s->dot_held = false;
 }
 
@@ -291,6 +291,6 @@ int source_keep(struct source *s, size_t max, struct err *e)
     s->base = 0;
     s->end = UINT64_MAX;
     s->dot_ends = false;
-    source_seek(s, 0);
+    source_seek(s, 0, true);
     return 0;
 }

@@ -56,8 +56,9 @@ void source_skip(struct source *s, size_t n);
 /* The offset of the next byte; not for streams. */
 uint64_t source_tell(const struct source *s);
 
-/* Go to an offset that starts a line; not for streams. */
-void source_seek(struct source *s, uint64_t offset);
+/* Go to an offset; not for streams. LINE_START: a line starts there, so that a dot can be a lone
+ * one. */
+void source_seek(struct source *s, uint64_t offset, bool line_start);
 
 /* Give bytes back to a stream, to be read again before all others. */
 int source_give_back(struct source *s, const char *data, size_t len, struct err *e);

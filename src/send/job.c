@@ -106,10 +106,16 @@ static int parse_server(struct job *job, struct err *e)
     return 0;
 }
 
+/* False only for words that plainly are one whole address: they need no look at the domain. */
+static bool may_be_bare(const char *word)
+{
+    return !strchr(word, '@') || strpbrk(word, ",;:<\"(") != NULL;
+}
+
 static int parse_recipients(struct job *job, char **words, struct err *e)
 {
     for (; *words; words++) {
-        const char *domain = strchr(*words, '@') ? NULL : job_domain(job);
+        const char *domain = may_be_bare(*words) ? job_domain(job) : NULL;
 
         if (mailbox_argument(*words, domain, &job->recipients, e))
             return -1;
@@ -128,7 +134,7 @@ static int parse_sender(struct job *job, struct err *e)
     if (!from)
         return 0;
     job->has_sender = true;
-    return mailbox_reverse_path(from, strchr(from, '@') || !*from ? NULL : job_domain(job),
+    return mailbox_reverse_path(from, may_be_bare(from) && *from ? job_domain(job) : NULL,
                                 &job->reverse_path, e);
 }
 

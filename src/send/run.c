@@ -20,9 +20,9 @@ struct run {
 
 static int open_message(struct run *run, int input, struct err *e)
 {
-    struct message_options options = {.stream = run->job.settings->stream,
-                                      .dot_ends =
-                                          isatty(input) && !run->job.settings->ignore_dots};
+    const struct settings *s = run->job.settings;
+    struct message_options options = {
+        .stream = s->stream, .dot_ends = isatty(input) && !s->ignore_dots && !s->sendmail_o};
 
     if (message_open(&run->message, input, &options, e))
         return err_at(e, STAGE_MESSAGE);
