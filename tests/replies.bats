@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # replies.bats: what a server can do with its replies: many lines, too many, too slow, too early,
 # unasked for, and words that a terminal should not see.
+# shellcheck disable=SC2154 # what lib/common.bash sets
 
 load lib/common
 
@@ -148,7 +149,7 @@ eof
 SCRIPT
         send --tls required --tls-ca "$ca" a@example.org
         expect 76 'smtpsend: starttls: ' 'in clear'
-        transcript | grep -vqF mismatch
+        assert_followed_script
         [ "$(tail -n 1 "$(raw)")" = $'STARTTLS\r' ] || fail "$(cat -A "$(raw)")"
         stop_server
     done
@@ -169,16 +170,14 @@ SCRIPT
     send a@example.org
     expect 67 'smtpsend: rcpt a@example.org: ' '550 5.1.1 unknown'
     expect_not 'no recipients'
-    run transcript
-    refute_output --partial mismatch
+    assert_followed_script
     stop_server
 
     start_script < <(greet PIPELINING && printf '%s\n' '< MAIL *' '< RCPT *' '< DATA' '> 550 5.1.8 no' \
         '> 250 ok' '> 354 go' '< .' '> 250 accepted?' '< QUIT' '> 221 bye' eof)
     send a@example.org
     expect 69 'smtpsend: mail: ' '550 5.1.8 no'
-    run transcript
-    refute_output --partial mismatch
+    assert_followed_script
 }
 
 @test "MAIL refused: what follows in the same flight says nothing more" {
@@ -227,7 +226,7 @@ QUIT"
     start_server --reply 'ehlo=500 what?' --reply 'helo=250-localhost\n250-PIPELINING\n250 SIZE'
     send a@example.org
     expect 0
-    assert_dialogue 'MAIL FROM:<sender@example.org>' 'flight' || true
+    assert_dialogue 'MAIL FROM:<sender@example.org>' 'RCPT *' DATA
     run grep -c '^\* flight' <<<"$(transcript)"
     assert_output 7
 }
@@ -264,8 +263,7 @@ SCRIPT
     start_script < <(greet && printf '%s\n' '< MAIL *' '> 250 ok' '< RCPT *' '> 250 ok' '< DATA' \
         'raw 354 go\r\n250 accepted\r\n' data '> 554 5.6.0 not this' hang)
     send --timeout 5 a@example.org
-    expect_not '5.2.0'
-    [ "$status" -ne 0 ]
+    [ "$status" -ne 0 ] || fail 'an earlier 250 was taken for the reply to the final dot'
 }
 
 @test "refused half-way through the body: 65 by 5xx, 75 by 4xx, with the words" {
@@ -295,7 +293,7 @@ SCRIPT
 # Sends as -v does, to a server whose greeting, RCPT and dot say the bytes; nothing of them may
 # come through.
 @test "control bytes, C1 and marks that hide or turn text are shown escaped" {
-    words='\x1b]0;owned\x07 \x9b31m \xc2\x9b31m \xe2\x80\xae \xef\xbb\xbf \x08\x7f \xc3\xa9 \\x1b'
+    words='\x1b]0;owned\x07 \x9b31m \xc2\x9b31m \xe2\x80\xae \xef\xbb\xbf \x08\x7f \xc3\xa9'
     for stage in greeting ehlo mail rcpt data dot; do
         start_server --reply "$stage=550 $words" --reply "helo=550 $words"
         for flags in '' -v -vv; do
@@ -303,7 +301,7 @@ SCRIPT
             send $flags a@example.org
             [ "$status" -ne 0 ]
             expect "$status" '550 \x1b]0;owned\x07 \x9b31m \xc2\x9b31m \xe2\x80\xae' \
-                '\x08\x7f é \x5cx1b'
+                '\x08\x7f é'
             printf '%s' "$output" >"$BATS_TEST_TMPDIR/said"
             run ! env LC_ALL=C grep -aP '[\x00-\x08\x0b-\x1f\x7f\x9b]|\xe2\x80\xae|\xef\xbb\xbf' \
                 "$BATS_TEST_TMPDIR/said"

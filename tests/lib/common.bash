@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154 # set here for the suites, and set by bats
 # common.bash: what the suites share: test servers, the program, and what arrived.
 #
 # A test starts the servers it needs by start_server; teardown ends them by their process ids.
@@ -90,10 +91,14 @@ smtpsend() {
     run timeout 60 "$SMTPSEND" "$@"
 }
 
-# Sends the file $message by the server started last.
+# Sends standard input by the server started last.
+submit() {
+    smtpsend --server "smtp://127.0.0.1:$port" -f sender@example.org --timeout "$PATIENCE" "$@"
+}
+
+# Sends the file $message by it.
 send() {
-    smtpsend --server "smtp://127.0.0.1:$port" -f sender@example.org --timeout "$PATIENCE" \
-        "$@" <"$message"
+    submit "$@" <"$message"
 }
 
 # expect STATUS [PATTERN...]: how the run ended, and texts that $output has to have.
@@ -159,8 +164,7 @@ assert_connections() {
     [ "$n" -eq "$1" ] || fail "$n connections were made, not $1. It said: $output"
 }
 
-# The client's commands of the N-th connection, one a line, without those of the session's start
-# and end.
+# The client's side of the N-th connection, one line each.
 commands() {
     transcript "${1:-1}" | sed -n 's/^C: //p'
 }
@@ -183,6 +187,14 @@ assert_dialogue() {
     [ $# -eq 0 ] || fail "'$1' is not (in this order) in: $said"
 }
 
+# The connection went as its script says.
+assert_followed_script() {
+    local said
+    said=$(transcript)
+    [[ $said != *'* mismatch'* ]] || fail "$said"
+}
+
+# No line of the client's in the first connection begins so.
 refute_dialogue() {
     local said pattern
     said=$(transcript)
@@ -196,6 +208,8 @@ assert_same_file() {
     cmp "$1" "$2" || fail "$1 and $2 differ: $(cat -A "$2" | head -c 2000)"
 }
 
+# The base64 of what printf makes of the arguments.
 base64_of() {
+    # shellcheck disable=SC2059 # a format
     printf "$@" | base64 -w 0
 }

@@ -8,6 +8,8 @@
 #   start_postfix DIR USER...     Postfix with Dovecot's SASL; writes DIR/postfix.env
 #   serve_stop DIR                ends every server started below DIR, the last one first
 #
+# Exim, OpenSMTPD, Dovecot's submission server and a KDC are in otherservers.bash.
+#
 # The functions missing_* say why a server can't be run here, and say nothing where it can.
 
 # A server that is forgotten ends by itself after so many seconds.
@@ -26,12 +28,12 @@ serve_lacks() {
     [ "$(id -u)" = 0 ] || echo 'needs root'
 }
 
-# Servers give up root's rights: they need to pass through the folders above, which mktemp
-# keeps to their owner, up to the first one that lets everybody pass.
+# Servers give up root's rights: they need to pass through the folders above, which mktemp keeps
+# to their owner.
 serve_open_path() {
     local folder=$1
-    while [ "$folder" != / ] && [ $((8#$(stat -c %a "$folder") & 1)) -eq 0 ]; do
-        chmod a+x "$folder"
+    while [ "$folder" != / ]; do
+        [ $((8#$(stat -c %a "$folder") & 1)) -ne 0 ] || chmod a+x "$folder"
         folder=$(dirname "$folder")
     done
 }
@@ -55,13 +57,14 @@ make_ca() {
         -keyout "$1/ca.key" -out "$1/ca.pem" 2>/dev/null
 }
 
-# make_cert DIR NAME SAN USAGE: DIR/NAME.pem and DIR/NAME.key, issued by DIR's authority.
+# make_cert DIR NAME SAN USAGE: DIR/NAME.pem and DIR/NAME.key, issued by DIR's authority. The
+# key is RSA: OpenSMTPD fails with others.
 make_cert() {
-    openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$2" \
+    openssl req -newkey rsa:2048 -nodes -subj "/CN=$2" \
         -keyout "$1/$2.key" -out "$1/$2.csr" 2>/dev/null
     openssl x509 -req -in "$1/$2.csr" -CA "$1/ca.pem" -CAkey "$1/ca.key" -CAcreateserial \
         -days 2 -out "$1/$2.pem" -extfile <(printf '%s\n' "subjectAltName=$3" \
-        "extendedKeyUsage=$4" keyUsage=critical,digitalSignature) 2>/dev/null
+        "extendedKeyUsage=$4" keyUsage=critical,digitalSignature,keyEncipherment) 2>/dev/null
 }
 
 # ---- ports and processes ----
@@ -144,6 +147,16 @@ serve_retry() {
     return 1
 }
 
+# serve_users DIR USER...: each has the password "s3cret USER"; a file for Dovecot.
+serve_users() {
+    local dir=$1 user
+    shift
+    for user in "$@"; do
+        echo "$user:{PLAIN}s3cret $user::::::"
+    done >"$dir/users"
+    chmod 600 "$dir/users"
+}
+
 # ---- what arrived ----
 
 # arrived DIR USER: the path of the one message in USER's Maildir, which is waited for.
@@ -182,7 +195,7 @@ same_message() {
 
 # ---- Dovecot, as the authenticator of Postfix ----
 
-# start_dovecot_auth DIR SOCKET: DIR/users is its password file, MECHANISMS what it offers.
+# start_dovecot_auth DIR SOCKET OWNER [MECHANISMS]: DIR/users is its password file.
 start_dovecot_auth() {
     local dir=$1 socket=$2
     mkdir -p "$dir/dovecot"
@@ -192,7 +205,7 @@ state_dir = $dir/dovecot
 log_path = $dir/dovecot.log
 protocols =
 ssl = no
-auth_mechanisms = ${MECHANISMS:-plain login}
+auth_mechanisms = ${4-plain login}
 auth_failure_delay = 0
 passdb {
   driver = passwd-file
@@ -206,7 +219,7 @@ service auth {
   user = root
   unix_listener $socket {
     mode = 0600
-    user = postfix
+    user = $3
   }
 }
 CONF
@@ -232,15 +245,12 @@ start_postfix() {
     mkdir -p "$dir/postfix" "$dir/queue/private" "$dir/data"
     chown postfix "$dir/data" "$dir/queue/private"
     chmod 700 "$dir/queue/private"
-    for user in "$@"; do
-        echo "$user:{PLAIN}s3cret $user::::::"
-    done >"$dir/users"
+    serve_users "$dir" "$@"
     for user in "$@"; do
         echo "$user@example.org $user/"
     done >"$dir/postfix/mailboxes"
-    chmod 600 "$dir/users"
     postfix_main_cf "$dir" >"$dir/postfix/main.cf"
-    start_dovecot_auth "$dir" "$dir/queue/private/auth" || {
+    start_dovecot_auth "$dir" "$dir/queue/private/auth" postfix || {
         cat "$dir/dovecot.out" "$dir/dovecot.log" >&2
         return 1
     }
@@ -328,12 +338,11 @@ postfix_try() {
 
 # postfix_queue DIR: the messages that are in Postfix's queue, waited for to become none.
 postfix_queue() {
-    local tries=0 left
-    while :; do
+    local tries left
+    for ((tries = 0; tries < 200; tries++)); do
         left=$(find "$1/queue/maildrop" "$1/queue/incoming" "$1/queue/active" \
             "$1/queue/deferred" "$1/queue/hold" "$1/queue/corrupt" -type f)
-        [ -n "$left" ] && [ "$tries" -lt 200 ] || break
-        tries=$((tries + 1))
+        [ -n "$left" ] || return 0
         sleep 0.05
     done
     echo "$left"

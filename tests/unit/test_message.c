@@ -6,7 +6,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -86,11 +88,12 @@ static int input_open(struct input *in)
     return in->fds[0];
 }
 
+/* Closed first: the writer may still wait for a reader of what was refused. */
 static void input_close(struct input *in)
 {
+    close(in->fds[0]);
     if (in->way != WAY_FILE && in->way != WAY_FILE_LATER)
         pthread_join(in->writer, NULL);
-    close(in->fds[0]);
 }
 
 /* All that comes out of M. */
@@ -328,6 +331,7 @@ static const struct sample samples[] = {
     {"a lone dot after the header", "A: 1\r\n\r\n.\r\nx", "A: 1\r\n\r\n", true},
     {"no lone dot", "A: 1\n\n..\n.b\nc.\n . \n.", "A: 1\r\n\r\n..\r\n.b\r\nc.\r\n . \r\n",
      true},
+    {"a dot behind a mark", "\xef\xbb\xbf.\n.\n", "\r\n.\r\n", true},
     {"no dot where one ends", "A: 1\n\nb", "A: 1\r\n\r\nb\r\n", true},
 };
 
@@ -603,11 +607,10 @@ static void test_temporary(void)
 
     if (!data)
         return;
-    buf_init(&want, BIG + 1000);
+    buf_init(&want, 2 * BIG);
     memset(data, 'x', BIG);
     for (i = 0; i < BIG; i += 77)
         data[i] = '\n';
-    buf_addstr(&want, "");
     reference(data, BIG, &want);
     for (i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
         struct input in = {.way = WAY_PIPE, .data = data, .len = BIG};
@@ -624,6 +627,34 @@ static void test_temporary(void)
     free(saved);
     free(data);
     buf_release(&want);
+}
+
+/* A temporary file that can't take it all: the limit on file sizes stands for a full disk. */
+static void test_full(void)
+{
+    struct rlimit before, small = {.rlim_cur = 2 << 20};
+    struct message_options options = {.stream = false};
+    struct input in = {.way = WAY_PIPE, .len = 3 << 20};
+    struct message *m;
+    struct err e = ERR_INIT;
+    char *data = calloc(1, in.len);
+
+    if (!data || getrlimit(RLIMIT_FSIZE, &before) < 0)
+        return;
+    in.data = data;
+    small.rlim_max = before.rlim_max;
+    signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &small);
+    setenv("TMPDIR", "/tmp/.", 1);
+    ok(message_open(&m, input_open(&in), &options, &e) == -1 && e.kind == ERR_IO,
+       "no room for a temporary file");
+    ok(e.sys == EFBIG && strstr(e.message, "'/tmp/.'") && strstr(e.hint, "TMPDIR"),
+       "the folder is named, and what to do");
+    setrlimit(RLIMIT_FSIZE, &before);
+    unsetenv("TMPDIR");
+    input_close(&in);
+    err_release(&e);
+    free(data);
 }
 
 static struct message *open_text(struct input *in, const char *text)
@@ -733,6 +764,7 @@ static void test_edit(void)
 
 int main(void)
 {
+    signal(SIGPIPE, SIG_IGN);
     test_samples();
     test_random();
     test_borders();
@@ -741,6 +773,7 @@ int main(void)
     test_nonblocking();
     test_changed();
     test_temporary();
+    test_full();
     test_mend();
     test_edit();
     return tap_end();
