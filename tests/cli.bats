@@ -161,9 +161,9 @@ RCPT TO:<-d@example.org>'
         expect 64
         send "Name <$evil>"
         expect 64
-        send --helo "${evil#*@}" a@example.org
+        send --helo "${evil/x@/}" a@example.org
         expect 64
-        send --domain "${evil#*@}" a
+        send --domain "${evil/x@/}" a
         expect 64
         send -F "$evil" a@example.org
         expect 64 '-F'

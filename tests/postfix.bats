@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# Against a real Postfix, with Dovecot for SASL, both private to this file: TLS, AUTH, recipients
-# refused, sizes, and a long message of every kind of line that arrives byte for byte.
+# Against a real Postfix, with Dovecot for SASL, both private to this file: TLS, AUTH, refused
+# recipients, sizes, and a long message of every kind of line that arrives byte for byte.
 
 bats_load_library bats-support
 bats_load_library bats-assert
@@ -134,7 +134,8 @@ authenticated() {
 @test "postfix: of two recipients one is refused: the other gets it, 67" {
     submit ann "$port" --tls required nobody@example.org ann@example.org <message
     assert_failure 67
-    assert_line --regexp '^smtpsend: rcpt nobody@example\.org: .*: 550 5\.1\.1 <nobody@example\.org>: Recipient address rejected: User unknown in virtual mailbox table'
+    assert_line --regexp '^smtpsend: rcpt nobody@example\.org: .*: 550 5\.1\.1 '
+    assert_line --regexp '^smtpsend: .* User unknown in virtual mailbox table'
     refute_line --partial 'smtpsend: rcpt ann@'
     arrived=$(arrived "$S" ann)
     same_message message "$arrived"

@@ -272,7 +272,8 @@ SCRIPT
         start_script < <(greet && printf '%s\n' '< MAIL *' '> 250 ok' '< RCPT *' '> 250 ok' '< DATA' \
             '> 354 go' 'bytes 10000' "> ${reply%:*}" 'delay 20' hang)
         send --timeout 5 a@example.org
-        expect "${reply##*:}" 'smtpsend: body: ' "${reply%:*}"
+        # Named is the body, or the dot where the kernel's buffers took all the rest.
+        expect "${reply##*:}" 'smtpsend: ' "${reply%:*}"
         stop_server
     done
 }

@@ -9,9 +9,11 @@
 #                                  KRB5_CONFIG, DIR/krb5.keytab has smtp/localhost
 #
 # Each USER has the password "s3cret USER" and, at Exim and OpenSMTPD, a mailbox. AUTH: all have
-# PLAIN and LOGIN. Exim has CRAM-MD5 and, by a client certificate, EXTERNAL; built with Dovecot's
-# driver (Debian: exim4-daemon-heavy) SCRAM-SHA-1 and SCRAM-SHA-256. Dovecot has all of these,
-# OAUTHBEARER and XOAUTH2 (serve_token makes tokens), and GSSAPI after start_kdc.
+# PLAIN and LOGIN. Exim has CRAM-MD5 and, where a client certificate came (its CN is the user),
+# EXTERNAL; with Dovecot's driver (in Debian, exim4-daemon-heavy has it) SCRAM-SHA-1 and
+# SCRAM-SHA-256. Dovecot has all of these, OAUTHBEARER and XOAUTH2 (serve_token makes tokens),
+# and GSSAPI when start_kdc came before. All of it is offered only behind TLS, except that
+# Dovecot shows to 127.0.0.1 what it has at once.
 #
 # Exim and OpenSMTPD can't be installed beside Postfix, and their paths are fixed when they are
 # built. So they are fetched by apt, unpacked in a folder beside the programs under test, and
@@ -24,35 +26,67 @@ unpacked=$(dirname "${TESTSERVER:?}")/servers
 # unpack PACKAGE PROGRAM: makes sure that PROGRAM (a path) is installed or unpacked, with the
 # libraries that the system lacks, and prints the folder that it is below: '' or the unpacked.
 unpack() {
-    local package=$1 program=$2 work
-    [ ! -x "$program" ] || return 0
-    if [ ! -x "$unpacked/$package$program" ]; then
-        command -v apt-get >/dev/null && command -v dpkg >/dev/null || return 1
-        work=$(mktemp -d) || return 1
-        mkdir -p "$unpacked"
-        unpack_fetch "$package" "$work" >"$unpacked/$package.log" 2>&1 &&
-            rm -rf "${unpacked:?}/$package" && mv "$work/root" "$unpacked/$package"
-        rm -rf "$work"
-    fi
-    [ -x "$unpacked/$package$program" ] || return 1
-    echo "$unpacked/$package"
+    [ ! -x "$2" ] || return 0
+    command -v apt-get >/dev/null && command -v dpkg >/dev/null || return 1
+    mkdir -p "$unpacked"
+    (
+        flock 9
+        [ -x "$unpacked/$1$2" ] || unpack_now "$1"
+    ) 9>"$unpacked/lock"
+    [ -x "$unpacked/$1$2" ] || return 1
+    echo "$unpacked/$1"
+}
+
+unpack_now() {
+    local work
+    work=$(mktemp -d) || return 1
+    unpack_fetch "$1" "$work" >"$unpacked/$1.log" 2>&1 &&
+        rm -rf "${unpacked:?}/$1" && mv "$work/root" "$unpacked/$1"
+    rm -rf "$work"
 }
 
 # Names come from what apt would install, but nothing is installed. What apt has in its cache it
 # would not name, so it is given an empty one.
 unpack_fetch() {
-    local names file
+    local names file options
     mkdir -p "$2/cache/partial"
-    names=$(apt-get install -y --no-install-recommends --print-uris \
-        -o Dir::Cache::archives="$2/cache" "$1" |
+    options=(-o Dir::Cache::archives="$2/cache" -o Acquire::http::Timeout=20)
+    if [ "$1" = opensmtpd ] && apt-cache policy opensmtpd | grep -q 'Candidate: 6'; then
+        unpack_backports "$2/apt" || return 1
+        options+=("${backports[@]}" -t "$(unpack_codename)-backports")
+    fi
+    names=$(apt-get "${options[@]}" install -y --no-install-recommends --print-uris "$1" |
         sed -n "s/^'[^']*' \([^_]*\)_.*/\1/p")
     [ -n "$names" ] || return 1
     chmod 755 "$2"
     # shellcheck disable=SC2086 # a list of names
-    (cd "$2" && apt-get download $names) || return 1
+    (cd "$2" && apt-get "${options[@]}" download $names) || return 1
     for file in "$2"/*.deb; do
         dpkg -x "$file" "$2/root" || return 1
     done
+}
+
+unpack_codename() {
+    sed -n 's/^VERSION_CODENAME=//p' /etc/os-release
+}
+
+# Sets backports: options that give apt, beside what it knows, the backports of this release,
+# in lists of its own below DIR. OpenSMTPD 6.8, which Debian 12 has, fails in each TLS handshake
+# since OpenSSL 3; its backport is good.
+unpack_backports() {
+    local codename site key
+    codename=$(unpack_codename)
+    # shellcheck disable=SC2016 # apt's variables
+    read -r site key < <(apt-get indextargets --format '$(REPO_URI) $(SIGNED_BY)' \
+        'Created-By: Packages' "Codename: $codename") || return 1
+    [ "${key#/}" != "$key" ] || key= # apt repeats the question where it has no answer
+    mkdir -p "$1/parts" "$1/lists/partial"
+    cp /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources "$1/parts/" 2>/dev/null
+    echo "deb ${key:+[signed-by=$key]} $site $codename-backports main" >"$1/parts/more.list"
+    find /var/lib/apt/lists -maxdepth 1 -type f ! -name lock -exec cp {} "$1/lists/" \;
+    backports=(-o Dir::State::lists="$1/lists" -o Dir::Etc::sourceparts="$1/parts"
+        -o Dir::Cache::pkgcache='' -o Dir::Cache::srcpkgcache='')
+    apt-get "${backports[@]}" update
 }
 
 # ---- a root for one server ----
@@ -258,6 +292,9 @@ start_opensmtpd() {
     mkdir -p "$root/var/lib/opensmtpd/empty" "$root/var/spool" "$root/etc/tls"
     cp "$dir/tls/server.pem" "$dir/tls/server.key" "$root/etc/tls/"
     chmod 600 "$root/etc/tls/server.key"
+    # It will not start without the system's anchors.
+    mkdir -p "$root/etc/ssl/certs"
+    cp "$dir/tls/ca.pem" "$root/etc/ssl/certs/ca-certificates.crt"
     for user in "$@"; do
         echo "$user:$(echo "s3cret $user" | openssl passwd -6 -stdin)" >>"$root/etc/credentials"
         echo "$user:65534:65534:/mail/$user" >>"$root/etc/mailboxes"
@@ -393,7 +430,7 @@ username_attribute = sub
 CONF
 }
 
-# serve_token DIR USER [SECONDS]: a token that ends in that time; -60: it has ended a minute ago.
+# serve_token DIR USER [SECONDS]: a token that ends in that time; -60: it ended a minute ago.
 serve_token() {
     local now claims
     now=$(date +%s)

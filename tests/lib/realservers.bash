@@ -186,8 +186,8 @@ same_message() {
     size=$(stat -c %s "$1")
     whole=$(stat -c %s "$2")
     tail -c "$size" "$2" | cmp - "$1" || return 1
-    if head -c $((whole - size)) "$2" |
-        grep -nEv '^((Return-Path|X-Original-To|Delivered-To|Envelope-to|Delivery-date|Received):|[[:blank:]])'; then
+    if head -c $((whole - size)) "$2" | grep -nivE -e '^[[:blank:]]|^(Received|Return-Path):' \
+        -e '^(X-Original-To|Delivered-To|Envelope-to|Delivery-date):'; then
         echo 'these lines stand before the message' >&2
         return 1
     fi

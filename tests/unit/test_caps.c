@@ -95,7 +95,8 @@ static void mechanisms(void)
            !caps_has_mechanism(&c, "LOG") && !caps_has_mechanism(&c, ""),
        "whole words only");
     parse(&c, "AUTH PL\0AIN LOGIN", 17);
-    ok(caps_has_mechanism(&c, "LOGIN") && !caps_has_mechanism(&c, "PLAIN"), "a NUL joins nothing");
+    ok(caps_has_mechanism(&c, "LOGIN") && !caps_has_mechanism(&c, "PLAIN"),
+       "a NUL joins nothing");
     parse(&c, "AUTH X\0", 7);
     ok(!caps_has_mechanism(&c, "PLAIN"), "a NUL at the end");
     caps_release(&c);
@@ -122,7 +123,8 @@ static void too_many(void)
         memcpy(text + i, "PLAIN ", 6);
     caps_init(&c);
     parse(&c, text, i);
-    ok(c.bits == CAP_AUTH && caps_has_mechanism(&c, "PLAIN") && !caps_has_mechanism(&c, "LOGIN"),
+    ok(c.bits == CAP_AUTH && caps_has_mechanism(&c, "PLAIN") &&
+           !caps_has_mechanism(&c, "LOGIN"),
        "a great many names");
     parse(&c, "AUTH LOGIN", 10);
     ok(caps_has_mechanism(&c, "LOGIN"), "the next reply is read afresh");

@@ -181,6 +181,7 @@ static const struct sample common[] = {
     {"a@b;", NULL},
     {":a@b;", NULL},
     {"g:h:a@b;;", NULL},
+    {"g:h:a@b;", NULL},
     {"a@b:c;", NULL},
     {"(open a@b", NULL},
     {"a@b (open", NULL},
@@ -204,6 +205,9 @@ static const struct sample common[] = {
     {"\xff@b", NULL},
     {"a\xc0\xae@b", NULL},
     {"a\xed\xa0\x80@b", NULL},
+    {"a\xf0\x80\x80\x80@b", NULL},
+    {"a\xf4\x90\x80\x80@b", NULL},
+    {"a\xf0\x9f\x98\x80@b", "a\xf0\x9f\x98\x80@b"},
     {"a\xc2\x9b@b", NULL},
     {"a@b\xe9.example", NULL},
     {"<@r1,@r2 a@b>", NULL},
@@ -255,6 +259,7 @@ static const struct sample fields[] = {
     {" a@b,\r c@d", "a@b|c@d"},
     {" \"a\rb\"@c", NULL},
     {" a@b\x1b[0m", NULL},
+    {" a@[1\x01]", NULL},
 };
 
 static void test_samples(void)
@@ -304,7 +309,7 @@ static void check_long(const char *name, char *text, bool accepted)
     int rc;
 
     addresses_init(&list);
-    rc = text ? mailbox_argument(text, NULL, &list, &e) : -2;
+    rc = text ? mailbox_argument(text, "home", &list, &e) : -2;
     ok(rc == (accepted ? 0 : -1), "%s is %s", name, accepted ? "accepted" : "refused");
     if (!accepted)
         ok(strlen(e.message) < 700 && strstr(e.message, "..."), "%s is cut in the message",
@@ -318,6 +323,8 @@ static void test_limits(void)
 {
     check_long("an address of 1000 octets", repeated("", "a", 998, "@b"), true);
     check_long("an address of 1001 octets", repeated("", "a", 999, "@b"), false);
+    check_long("a bare name of 995 and '@home'", repeated("", "a", 995, ""), true);
+    check_long("a bare name of 996 and '@home'", repeated("", "a", 996, ""), false);
     check_long("a quoted one of 1001", repeated("\"", " ", 997, "\"@b"), false);
     check_long("a local part of 1 MB", repeated("", "a", 1000000, "@b"), false);
     check_long("a domain of 1 MB", repeated("a@b", ".b", 500000, ""), false);

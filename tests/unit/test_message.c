@@ -18,7 +18,7 @@ enum way {
     WAY_FILE,
     WAY_FILE_LATER, /* a file whose offset is not 0 */
     WAY_PIPE,
-    WAY_PIPE_DRIPS, /* a byte, then the rest cut at some point */
+    WAY_PIPE_DRIPS, /* two pieces; byte by byte where it is cut at its end */
     WAY_STREAM,     /* the same, sent as it is read */
     WAY_COUNT
 };
@@ -30,6 +30,7 @@ struct input {
     enum way way;
     const char *data;
     size_t len, cut;
+    long delay; /* nanoseconds before the first write */
     int fds[2];
     pthread_t writer;
 };
@@ -51,10 +52,18 @@ static void write_part(const struct input *in, size_t from, size_t to)
 static void *write_input(void *arg)
 {
     struct input *in = arg;
+    size_t i;
 
-    write_part(in, 0, in->cut < in->len ? in->cut : in->len);
-    if (in->cut < in->len)
+    if (in->delay)
+        nanosleep(&(struct timespec){0, in->delay}, NULL);
+    for (i = 0; in->way != WAY_PIPE && in->cut == in->len && i < in->len; i++)
+        write_part(in, i, i + 1);
+    if (in->way == WAY_PIPE) {
+        write_part(in, 0, in->len);
+    } else if (in->cut < in->len) {
+        write_part(in, 0, in->cut);
         write_part(in, in->cut, in->len);
+    }
     close(in->fds[1]);
     return NULL;
 }
@@ -274,6 +283,17 @@ static const struct sample samples[] = {
     {"smuggling", "A: 1\n\nb\n.\rMAIL FROM:<x>\r.\n\r\n.\r\rc\n",
      "A: 1\r\n\r\nb\r\n.\r\nMAIL FROM:<x>\r\n.\r\n\r\n.\r\n\r\nc\r\n", false},
     {"8-bit body", "A: 1\n\n\xc3\xa4\n", "A: 1\r\n\r\n\xc3\xa4\r\n", false},
+    {"8-bit far from the end",
+     "A: 1\n\n\xc3\xa4-----------------------------------------------------------------------"
+     "---------------------------------------------------------------------------------------"
+     "\n",
+     "A: 1\r\n\r\n\xc3\xa4-------------------------------------------------------------------"
+     "-----------------------------------------------------------------------------------------"
+     "--"
+     "\r\n",
+     false},
+    {"no header, an empty line", "hello\n\nworld\n", "\r\nhello\r\n\r\nworld\r\n", false},
+    {"CR, clean lines, LF", "A: 1\n\na\rx\r\n\nb\n", "A: 1\r\n\r\na\r\nx\r\n\r\nb\r\n", false},
     {"8-bit header", "A: \xe4\n\nb\n", "A: \xe4\r\n\r\nb\r\n", false},
     {"From line", "From a@b Mon Jan  1\nA: 1\n\nb\n", "A: 1\r\n\r\nb\r\n", false},
     {"From line, CRLF", "From a@b\r\nA: 1\r\n\r\nb\r\n", "A: 1\r\n\r\nb\r\n", false},
@@ -332,6 +352,7 @@ static const struct sample samples[] = {
     {"no lone dot", "A: 1\n\n..\n.b\nc.\n . \n.", "A: 1\r\n\r\n..\r\n.b\r\nc.\r\n . \r\n",
      true},
     {"a dot behind a mark", "\xef\xbb\xbf.\n.\n", "\r\n.\r\n", true},
+    {"a dot behind a mark, and no other", "\xef\xbb\xbf.\nb", "\r\n.\r\nb\r\n", true},
     {"no dot where one ends", "A: 1\n\nb", "A: 1\r\n\r\nb\r\n", true},
 };
 
@@ -535,7 +556,11 @@ static void test_io(void)
 static void test_nonblocking(void)
 {
     static const char text[] = "A: 1\n\nbody\n";
-    struct input in = {.way = WAY_PIPE_DRIPS, .data = text, .len = sizeof(text) - 1, .cut = 3};
+    struct input in = {.way = WAY_PIPE_DRIPS,
+                       .data = text,
+                       .len = sizeof(text) - 1,
+                       .cut = 3,
+                       .delay = 50000000};
     struct message_options options = {.stream = false};
     struct message *m;
     struct err e = ERR_INIT;
@@ -592,6 +617,28 @@ static void test_changed(void)
         buf_release(&out);
     }
     err_release(&e);
+}
+
+/* A line before the message that is longer than any header line may be. */
+static void test_long_mbox_line(void)
+{
+    struct buf input, want;
+    struct input in = {.way = WAY_FILE};
+
+    buf_init(&input, 1 << 20);
+    buf_init(&want, 4096);
+    buf_addstr(&input, "From ");
+    while (input.len < 200000)
+        buf_addch(&input, 'x');
+    buf_addstr(&input, "\r\nBcc: a\r\n\r\nb");
+    buf_addstr(&want, "\r\nb\r\n");
+    for (in.way = WAY_FILE; in.way < WAY_COUNT; in.way++) {
+        in.data = input.data;
+        in.len = input.len;
+        ok(!try_input(&in, false, &want), "a From line of 200 kB: %s", way_names[in.way]);
+    }
+    buf_release(&input);
+    buf_release(&want);
 }
 
 /* What a pipe's message takes: in memory up to 1 MiB, then a file without a name. */
@@ -730,7 +777,8 @@ static void test_mend(void)
     who = (struct message_identity){
         .address = "j@x", .name = "a\r\nBcc: b", .host = "h>\r\nX: y"};
     mended("", &who, &out);
-    ok(!strstr(out.data, "\nBcc") && !strstr(out.data, "\nX") && strstr(out.data, "@x>\r\n"),
+    ok(!strstr(out.data, "\nBcc") && !strstr(out.data, "\nX") &&
+           strstr(out.data, "@x>\r\n\r\n"),
        "no field gets in by name or host");
     who.name = "A name that is long enough to need, with the address, another line";
     who.address = "and-an-address-too@x.example";
@@ -757,6 +805,8 @@ static void test_edit(void)
     header_remove(message_header(m), "To");
     ok(drain(m, true, &out, &e) == 0 && message_facts(m)->size == out.len, "the size of edits");
     same_text(out.data, "From: set@x\r\nDate: 1\r\nMessage-ID: 2\r\n\r\nb\r\n", "edits");
+    buf_addstr(&message_header(m)->added, "X: too late\r\n");
+    ok(message_facts(m)->size == out.len, "the size stays once bytes went out");
     message_free(m);
     input_close(&in);
     buf_release(&out);
@@ -772,6 +822,7 @@ int main(void)
     test_io();
     test_nonblocking();
     test_changed();
+    test_long_mbox_line();
     test_temporary();
     test_full();
     test_mend();

@@ -64,11 +64,36 @@ static void single_lines(void)
 static void garbage(void)
 {
     static const char *const lines[] = {
-        "",      " ",       "2",        "25",      "150 x",    "100-x",   "000 x",
-        "600 x", "999",     "2500",     "2500 x",  "250x",     "250_x",   "250\tx",
-        "2a0 x", "25a x",   " 250 x",   "-250 x",  "25 0",     "hello",   "HTTP/1.1 400 Bad",
-        "SSH-2.0-OpenSSH_9.2",          "+OK",     "* OK IMAP4", "\xb2\xb5\xb0 x", "250.x",
-        "250:", "\r250 x",  "250\r",    "\x15\x03\x01",
+        "",
+        " ",
+        "2",
+        "25",
+        "150 x",
+        "100-x",
+        "000 x",
+        "600 x",
+        "999",
+        "2500",
+        "2500 x",
+        "250x",
+        "250_x",
+        "250\tx",
+        "2a0 x",
+        "25a x",
+        " 250 x",
+        "-250 x",
+        "25 0",
+        "hello",
+        "HTTP/1.1 400 Bad",
+        "SSH-2.0-OpenSSH_9.2",
+        "+OK",
+        "* OK IMAP4",
+        "\xb2\xb5\xb0 x",
+        "250.x",
+        "250:",
+        "\r250 x",
+        "250\r",
+        "\x15\x03\x01",
     };
     struct err e = ERR_INIT;
     struct reply r;
@@ -144,7 +169,8 @@ static void bounds(void)
     ok(take(&r, line, 4 + REPLY_TEXT_MAX - r.text.len - 1, &e) == 0 &&
            r.text.len == REPLY_TEXT_MAX,
        "as much as there may be");
-    ok(take_text(&r, "250 ", &e) == -1 && e.kind == ERR_PROTOCOL && r.text.len <= REPLY_TEXT_MAX,
+    ok(take_text(&r, "250 ", &e) == -1 && e.kind == ERR_PROTOCOL &&
+           r.text.len <= REPLY_TEXT_MAX,
        "one byte more");
     reply_release(&r);
     err_release(&e);

@@ -28,7 +28,11 @@ static void parse_good(void)
         {"EXAMPLE.org.", "EXAMPLE.org.", NULL, NULL, TLS_MODE_DEFAULT, false},
         {"localhost", "localhost", NULL, NULL, TLS_MODE_DEFAULT, false},
         {"a_b-c.example", "a_b-c.example", NULL, NULL, TLS_MODE_DEFAULT, false},
-        {"b\xc3\xbc" "cher.example", "b\xc3\xbc" "cher.example", NULL, NULL, TLS_MODE_DEFAULT, false},
+        {"b\xc3\xbc"
+         "cher.example",
+         "b\xc3\xbc"
+         "cher.example",
+         NULL, NULL, TLS_MODE_DEFAULT, false},
         {"example.org:2525", "example.org", "2525", NULL, TLS_MODE_DEFAULT, false},
         {"example.org:submission", "example.org", "submission", NULL, TLS_MODE_DEFAULT, false},
         {"example.org:65535", "example.org", "65535", NULL, TLS_MODE_DEFAULT, false},
@@ -51,7 +55,8 @@ static void parse_good(void)
         {"smtp://[::1]", "::1", "25", NULL, TLS_MODE_DEFAULT, false},
         {"smtp://[fe80::1%eth0]:26/", "fe80::1%eth0", "26", NULL, TLS_MODE_DEFAULT, false},
         {"smtp://me@h", "h", "25", "me", TLS_MODE_DEFAULT, false},
-        {"submission://me%40example.org@h:1", "h", "1", "me@example.org", TLS_MODE_DEFAULT, true},
+        {"submission://me%40example.org@h:1", "h", "1", "me@example.org", TLS_MODE_DEFAULT,
+         true},
         {"smtp://a%3Ab%25%2f@h", "h", "25", "a:b%/", TLS_MODE_DEFAULT, false},
         {"smtp://%41%c3%A9@h", "h", "25", "A\xc3\xa9", TLS_MODE_DEFAULT, false},
         {"smtp://me@[::1]:25", "::1", "25", "me", TLS_MODE_DEFAULT, false},
@@ -187,7 +192,8 @@ static void parse_bad(void)
         if (!strcmp(table[i], "unix://"))
             ok(status == 0, "'%s' is a path", name);
         else
-            ok(status == -1 && e.kind == ERR_USAGE && e.message[0] && !strstr(e.message, "secret"),
+            ok(status == -1 && e.kind == ERR_USAGE && e.message[0] &&
+                   !strstr(e.message, "secret"),
                "'%s' is refused", name);
         server_release(&s);
         err_release(&e);
@@ -254,7 +260,8 @@ static void settle(void)
         {"127.1.2.3", NULL, TLS_MODE_DEFAULT, false, "25", TLS_MODE_OFF, false},
         {"[::1]:25", NULL, TLS_MODE_DEFAULT, false, "25", TLS_MODE_OFF, false},
         {"localhost", NULL, TLS_MODE_REQUIRED, false, "25", TLS_MODE_REQUIRED, false},
-        {"submissions://localhost", NULL, TLS_MODE_DEFAULT, false, "465", TLS_MODE_IMPLICIT, false},
+        {"submissions://localhost", NULL, TLS_MODE_DEFAULT, false, "465", TLS_MODE_IMPLICIT,
+         false},
         {"unix:/s", NULL, TLS_MODE_DEFAULT, true, NULL, TLS_MODE_OFF, false},
         {"fd:3", NULL, TLS_MODE_DEFAULT, true, NULL, TLS_MODE_REQUIRED, false},
         {"fd:3", NULL, TLS_MODE_OFF, true, NULL, TLS_MODE_OFF, false},
@@ -292,14 +299,22 @@ static void locality(void)
         const char *text;
         bool local;
     } table[] = {
-        {"localhost", true},           {"LOCALHOST.", true},
-        {"127.0.0.1", true},           {"127.255.255.254", true},
-        {"::1", true},                 {"[0:0:0:0:0:0:0:1]", true},
-        {"::ffff:127.0.0.1", true},    {"unix:/s", true},
-        {"fd:3", false},               {"128.0.0.1", false},
-        {"::2", false},                {"::ffff:192.0.2.1", false},
-        {"localhost.example", false},  {"127.0.0.1.example.org", false},
-        {"127.1", false},              {"localhost..", false},
+        {"localhost", true},
+        {"LOCALHOST.", true},
+        {"127.0.0.1", true},
+        {"127.255.255.254", true},
+        {"::1", true},
+        {"[0:0:0:0:0:0:0:1]", true},
+        {"::ffff:127.0.0.1", true},
+        {"unix:/s", true},
+        {"fd:3", false},
+        {"128.0.0.1", false},
+        {"::2", false},
+        {"::ffff:192.0.2.1", false},
+        {"localhost.example", false},
+        {"127.0.0.1.example.org", false},
+        {"127.1", false},
+        {"localhost..", false},
         {"0.0.0.0", false},
     };
     size_t i;
