@@ -185,7 +185,8 @@ challenge() {
 @test "334 with rubbish is cancelled by '*'" {
     export SMTPSEND_PASSWORD=geheim
     for rubbish in '!!!' 'bm90IGVtcHR5' '=' 'A'; do
-        challenge '< AUTH PLAIN ?*' "> 334 $rubbish" '< [*]' '> 501 cancelled' '< QUIT' '> 221 x' eof
+        challenge '< AUTH PLAIN ?*' "> 334 $rubbish" '< [*]' '> 501 cancelled' \
+            '< QUIT' '> 221 x' eof
         login --auth PLAIN
         expect 77 'smtpsend: auth: ' '501 cancelled'
         assert_followed_script

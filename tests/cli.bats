@@ -153,8 +153,8 @@ RCPT TO:<-d@example.org>'
 @test "line ends in arguments are 64 before any connection" {
     local evil
     start_server
-    for evil in $'x@example.org\r\nRCPT TO:<evil@example.org>' $'x@example.org\n' $'\rx@example.org' \
-        $'x@example.org>\nDATA'; do
+    for evil in $'x@example.org\r\nRCPT TO:<evil@example.org>' $'x@example.org\n' \
+        $'\rx@example.org' $'x@example.org>\nDATA'; do
         send "$evil"
         expect 64
         send -f "$evil" a@example.org

@@ -129,7 +129,8 @@ e@example.org'
     header 'To: Team : "A, B" <a@example.org>, (x (nested, y) z) b@example.org;,' \
         ' undisclosed-recipients:;' \
         'CC: =?utf-8?q?J=C3=BCrgen=2C_x?= <c@example.org>,' $'\td' ' (split) @example.org ,,' \
-        'cc : "e\"e"@example.org' 'Bcc: <@a.example,@b.example:f@example.org>, Müller <g@example.org>' \
+        'cc : "e\"e"@example.org' \
+        'Bcc: <@a.example,@b.example:f@example.org>, Müller <g@example.org>' \
         'bCC:' ' h@example.org' 'X-To: nobody@example.org' 'To: i@example.org'
     send -t
     expect 0

@@ -173,8 +173,8 @@ SCRIPT
     assert_followed_script
     stop_server
 
-    start_script < <(greet PIPELINING && printf '%s\n' '< MAIL *' '< RCPT *' '< DATA' '> 550 5.1.8 no' \
-        '> 250 ok' '> 354 go' '< .' '> 250 accepted?' '< QUIT' '> 221 bye' eof)
+    start_script < <(greet PIPELINING && printf '%s\n' '< MAIL *' '< RCPT *' '< DATA' \
+        '> 550 5.1.8 no' '> 250 ok' '> 354 go' '< .' '> 250 accepted?' '< QUIT' '> 221 bye' eof)
     send a@example.org
     expect 69 'smtpsend: mail: ' '550 5.1.8 no'
     assert_followed_script
@@ -269,8 +269,8 @@ SCRIPT
 @test "refused half-way through the body: 65 by 5xx, 75 by 4xx, with the words" {
     head -c 20000000 /dev/zero | tr '\0' 'x' | fold -w 70 >>"$message"
     for reply in '552 5.3.4 too big:65' '451 4.3.1 disk full:75' '421 4.3.2 going down:75'; do
-        start_script < <(greet && printf '%s\n' '< MAIL *' '> 250 ok' '< RCPT *' '> 250 ok' '< DATA' \
-            '> 354 go' 'bytes 10000' "> ${reply%:*}" 'delay 20' hang)
+        start_script < <(greet && printf '%s\n' '< MAIL *' '> 250 ok' '< RCPT *' '> 250 ok' \
+            '< DATA' '> 354 go' 'bytes 10000' "> ${reply%:*}" 'delay 20' hang)
         send --timeout 5 a@example.org
         # Named is the body, or the dot where the kernel's buffers took all the rest.
         expect "${reply##*:}" 'smtpsend: ' "${reply%:*}"

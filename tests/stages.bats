@@ -61,10 +61,7 @@ case_of() {
     expect "$wanted" "smtpsend: ${named:+$named: }" "${also[@]}"
     expect_not $'\x1b' $'\xff'
     assert_connections 1
-    case $event:$stage in
-    [45]xx:greeting | [45]xx:ehlo | [45]xx:starttls | [45]xx:auth | [45]xx:mail | [45]xx:rcpt | \
-        [45]xx:data | [45]xx:dot) assert_dialogue QUIT ;;
-    esac
+    [[ $event != [45]xx ]] || assert_dialogue QUIT
     case $stage:$event in
     dot:silence | dot:drop | dot:reset | dot:garbage) assert_delivered 1 ;;
     *) assert_delivered 0 ;;

@@ -203,24 +203,23 @@ setup_file() {
     assert_connections 0
 }
 
-# Makes $BATS_TEST_TMPDIR/NAME.pem from a template's lines, signed by an authority of our own.
+# Makes NAME.pem from a template's lines, signed by an authority of our own.
 issue() {
     local name=$1
     shift
-    printf '%s\n' "$@" >"$BATS_TEST_TMPDIR/$name.template"
-    certtool --generate-certificate --load-privkey "$key" \
-        --load-ca-certificate "$BATS_TEST_TMPDIR/authority.pem" \
-        --load-ca-privkey "$BATS_TEST_TMPDIR/authority.key" \
-        --template "$BATS_TEST_TMPDIR/$name.template" --outfile "$BATS_TEST_TMPDIR/$name.pem" \
+    printf '%s\n' "$@" >"$name.template"
+    certtool --generate-certificate --load-privkey "$key" --load-ca-certificate authority.pem \
+        --load-ca-privkey authority.key --template "$name.template" --outfile "$name.pem" \
         2>/dev/null
 }
 
 @test "certificates that are out of date, for another purpose, or name the server only as CN: 76" {
     command -v certtool >/dev/null || skip 'no certtool'
-    certtool --generate-privkey --key-type=ecdsa --outfile "$BATS_TEST_TMPDIR/authority.key" 2>/dev/null
-    printf 'cn = Authority\nca\ncert_signing_key\nexpiration_days = 30\n' >"$BATS_TEST_TMPDIR/template"
-    certtool --generate-self-signed --load-privkey "$BATS_TEST_TMPDIR/authority.key" \
-        --template "$BATS_TEST_TMPDIR/template" --outfile "$BATS_TEST_TMPDIR/authority.pem" 2>/dev/null
+    cd "$BATS_TEST_TMPDIR"
+    certtool --generate-privkey --key-type=ecdsa --outfile authority.key 2>/dev/null
+    printf 'cn = Authority\nca\ncert_signing_key\nexpiration_days = 30\n' >template
+    certtool --generate-self-signed --load-privkey authority.key --template template \
+        --outfile authority.pem 2>/dev/null
     issue good 'cn = x' 'dns_name = localhost' tls_www_server signing_key 'expiration_days = 3'
     issue expired 'cn = x' 'dns_name = localhost' tls_www_server signing_key \
         'activation_date = "2020-01-01 00:00:00 UTC"' 'expiration_date = "2020-02-01 00:00:00 UTC"'
@@ -231,9 +230,9 @@ issue() {
     issue prefix 'cn = x' 'dns_name = localhost.evil.example' tls_www_server signing_key \
         'expiration_days = 3'
     for name in good expired future purpose prefix cn-only; do
-        start_server --tls-cert "$BATS_TEST_TMPDIR/$name.pem" --tls-key "$key"
+        start_server --tls-cert "$name.pem" --tls-key "$key"
         send --server "localhost:$port" --tls required \
-            --tls-ca "$BATS_TEST_TMPDIR/authority.pem" a@example.org
+            --tls-ca authority.pem a@example.org
         echo "$name: $status $output"
         if [ "$name" = good ]; then
             expect 0

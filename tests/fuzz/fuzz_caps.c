@@ -3,13 +3,16 @@
 
 #include "smtp/caps.h"
 
-/* Each word that was kept is one that is found. */
+enum { WORDS_SOUGHT = 50 };
+
+/* Each word that was kept is one that is found; the first of them will do. */
 static void find_all(const struct caps *c)
 {
     const char *at = c->mechanisms.data, *end = at + c->mechanisms.len, *blank;
     char *name;
+    int words = 0;
 
-    while ((blank = memchr(at, ' ', (size_t)(end - at)))) {
+    while (words++ < WORDS_SOUGHT && (blank = memchr(at, ' ', (size_t)(end - at)))) {
         name = strndup(at, (size_t)(blank - at));
         CHECK(name);
         if (strlen(name) == (size_t)(blank - at))

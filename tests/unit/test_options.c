@@ -215,68 +215,69 @@ static void switches(void)
     finish(&r);
 }
 
+static const struct {
+    const char *words[3];
+    const char *say; /* a part of the message */
+} refused[] = {
+    {{"--bogus"}, "--bogus"},
+    {{"--bogus=1"}, "--bogus"},
+    {{"--serve", "h"}, "--serve"},
+    {{"--SERVER", "h"}, "--SERVER"},
+    {{"--server1", "h"}, "--server1"},
+    {{"-server", "h"}, "unknown option"},
+    {{"-Z"}, "-Z"},
+    {{"-tZ"}, "Z"},
+    {{"-vvZv"}, "Z"},
+    {{"-="}, ""},
+    {{"-t="}, ""},
+    {{"-t=yes"}, ""},
+    {{"-v=2"}, ""},
+    {{"-\xc3\xa9"}, "unknown option"},
+    {{"-t\xc3\xa9"}, "unknown option"},
+    {{"-t\xff"}, "unknown option"},
+    {{"-\x1b[31m"}, "unknown option"},
+    {{"- "}, "unknown option"},
+    {{"-t-"}, "unknown option"},
+    {{"-t-", "--bogus"}, "unknown option"},
+    {{"-v--quiet"}, "unknown option"},
+    {{"--="}, "unknown option"},
+    {{"--=x", "--bogus"}, "unknown option"},
+    {{"---"}, "unknown option"},
+    {{"--server"}, "'--server' needs a value"},
+    {{"-t", "--server"}, "'--server' needs a value"},
+    {{"-f"}, "'-f' needs a value"},
+    {{"-tvf"}, "'-f' needs a value"},
+    {{"--tls", "on"}, "--tls"},
+    {{"--tls="}, "--tls"},
+    {{"--tls=required|implicit"}, "--tls"},
+    {{"--tls=Off"}, "--tls"},
+    {{"--timeout", "1w"}, "--timeout"},
+    {{"--timeout="}, "--timeout"},
+    {{"--timeout", "-1"}, "--timeout"},
+    {{"-oem"}, "-o"},
+    {{"-oii"}, "-o"},
+    {{"--help=maybe"}, "--help"},
+    {{"--ipv4"}, "--ipv4"},
+    {{"--verbose"}, "--verbose"},
+};
+
 /* Nothing of a bad command line must be passed over in silence. */
 static void refusals(void)
 {
-    static const struct {
-        const char *words[3];
-        const char *say; /* a part of the message */
-    } table[] = {
-        {{"--bogus"}, "--bogus"},
-        {{"--bogus=1"}, "--bogus"},
-        {{"--serve", "h"}, "--serve"},
-        {{"--SERVER", "h"}, "--SERVER"},
-        {{"--server1", "h"}, "--server1"},
-        {{"-server", "h"}, "unknown option"},
-        {{"-Z"}, "-Z"},
-        {{"-tZ"}, "Z"},
-        {{"-vvZv"}, "Z"},
-        {{"-="}, ""},
-        {{"-t="}, ""},
-        {{"-t=yes"}, ""},
-        {{"-v=2"}, ""},
-        {{"-\xc3\xa9"}, "unknown option"},
-        {{"-t\xc3\xa9"}, "unknown option"},
-        {{"-t\xff"}, "unknown option"},
-        {{"-\x1b[31m"}, "unknown option"},
-        {{"- "}, "unknown option"},
-        {{"-t-"}, "unknown option"},
-        {{"-t-", "--bogus"}, "unknown option"},
-        {{"-v--quiet"}, "unknown option"},
-        {{"--="}, "unknown option"},
-        {{"--=x", "--bogus"}, "unknown option"},
-        {{"---"}, "unknown option"},
-        {{"--server"}, "'--server' needs a value"},
-        {{"-t", "--server"}, "'--server' needs a value"},
-        {{"-f"}, "'-f' needs a value"},
-        {{"-tvf"}, "'-f' needs a value"},
-        {{"--tls", "on"}, "--tls"},
-        {{"--tls="}, "--tls"},
-        {{"--tls=required|implicit"}, "--tls"},
-        {{"--tls=Off"}, "--tls"},
-        {{"--timeout", "1w"}, "--timeout"},
-        {{"--timeout="}, "--timeout"},
-        {{"--timeout", "-1"}, "--timeout"},
-        {{"-oem"}, "-o"},
-        {{"-oii"}, "-o"},
-        {{"--help=maybe"}, "--help"},
-        {{"--ipv4"}, "--ipv4"},
-        {{"--verbose"}, "--verbose"},
-    };
     struct reading r;
     size_t i;
 
-    for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+    for (i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
         const char *p;
         bool clean = true;
 
-        READ(&r, table[i].words[0], table[i].words[1], table[i].words[2]);
+        READ(&r, refused[i].words[0], refused[i].words[1], refused[i].words[2]);
         for (p = r.e.message; *p; p++)
             clean = clean && *p >= ' ';
         if (!ok(r.status == -1 && err_exit_status(r.e.kind) == EX_USAGE &&
-                    r.e.stage == STAGE_CONFIG && strstr(r.e.message, table[i].say) && clean,
+                    r.e.stage == STAGE_CONFIG && strstr(r.e.message, refused[i].say) && clean,
                 "bad command line %zu is refused", i + 1))
-            printf("# '%s': %s\n", table[i].words[0], r.e.message);
+            printf("# '%s': %s\n", refused[i].words[0], r.e.message);
         finish(&r);
     }
 }

@@ -101,95 +101,96 @@ static void parse_others(void)
     ok(!s.host && s.fd == -1, "released twice");
 }
 
+static const char *const bad[] = {
+    "",
+    ":",
+    ":25",
+    "example.org:",
+    "example.org:0",
+    "example.org:65536",
+    "example.org:99999999999999999999",
+    "example.org:25x",
+    "example.org:-1",
+    "example.org:+25",
+    "example.org: 25",
+    "example.org:25:26",
+    "example .org",
+    "-example.org",
+    ".example.org",
+    "example.org/",
+    "example.org\n",
+    "exa\x1bmple.org",
+    "me@example.org",
+    "a,b",
+    "[]",
+    "[]:25",
+    "[::1",
+    "[::1]25",
+    "[::1]:",
+    "[::1]:0",
+    "[::1]:25:26",
+    "::1]",
+    "[[::1]]",
+    "[::g]",
+    "[:::1]",
+    "1:2:3",
+    "12345::1",
+    "[1:2:3:4:5:6:7:8:9]:25",
+    "::1%eth0/x",
+    "smtp://",
+    "smtp:///",
+    "smtp://:25",
+    "smtp://h:",
+    "smtp://h:x_y",
+    "smtp://h/path",
+    "smtp://h//",
+    "smtp://h?q",
+    "smtp://h/?q",
+    "smtp://h#f",
+    "smtp://@h",
+    "smtp://me@",
+    "smtp://me@:25",
+    "smtp://me:secret@h",
+    "smtp://me:@h",
+    "smtp://:secret@h",
+    "smtp://me%@h",
+    "smtp://me%4@h",
+    "smtp://me%4g@h",
+    "smtp://me%g4@h",
+    "smtp://a%00b@h",
+    "smtp://%0",
+    "http://h",
+    "lmtp://h",
+    "smtpx://h",
+    "smt://h",
+    "://h",
+    "unix:",
+    "unix:relative",
+    "unix://",
+    "fd:",
+    "fd:-1",
+    "fd:x",
+    "fd:3 ",
+    "fd:1048577",
+    "fd:99999999999999999999",
+};
+
 static void parse_bad(void)
 {
-    static const char *const table[] = {
-        "",
-        ":",
-        ":25",
-        "example.org:",
-        "example.org:0",
-        "example.org:65536",
-        "example.org:99999999999999999999",
-        "example.org:25x",
-        "example.org:-1",
-        "example.org:+25",
-        "example.org: 25",
-        "example.org:25:26",
-        "example .org",
-        "-example.org",
-        ".example.org",
-        "example.org/",
-        "example.org\n",
-        "exa\x1bmple.org",
-        "me@example.org",
-        "a,b",
-        "[]",
-        "[]:25",
-        "[::1",
-        "[::1]25",
-        "[::1]:",
-        "[::1]:0",
-        "[::1]:25:26",
-        "::1]",
-        "[[::1]]",
-        "[::g]",
-        "[:::1]",
-        "1:2:3",
-        "12345::1",
-        "[1:2:3:4:5:6:7:8:9]:25",
-        "::1%eth0/x",
-        "smtp://",
-        "smtp:///",
-        "smtp://:25",
-        "smtp://h:",
-        "smtp://h:x_y",
-        "smtp://h/path",
-        "smtp://h//",
-        "smtp://h?q",
-        "smtp://h/?q",
-        "smtp://h#f",
-        "smtp://@h",
-        "smtp://me@",
-        "smtp://me@:25",
-        "smtp://me:secret@h",
-        "smtp://me:@h",
-        "smtp://:secret@h",
-        "smtp://me%@h",
-        "smtp://me%4@h",
-        "smtp://me%4g@h",
-        "smtp://me%g4@h",
-        "smtp://a%00b@h",
-        "smtp://%0",
-        "http://h",
-        "lmtp://h",
-        "smtpx://h",
-        "smt://h",
-        "://h",
-        "unix:",
-        "unix:relative",
-        "unix://",
-        "fd:",
-        "fd:-1",
-        "fd:x",
-        "fd:3 ",
-        "fd:1048577",
-        "fd:99999999999999999999",
-    };
     size_t i;
 
-    for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct server s;
         struct err e = ERR_INIT;
-        int status = server_parse(&s, table[i], &e);
+        int status = server_parse(&s, bad[i], &e);
         char name[64];
         size_t j;
 
-        snprintf(name, sizeof(name), "%s", table[i]);
+        snprintf(name, sizeof(name), "%s", bad[i]);
         for (j = 0; name[j]; j++)
             name[j] = name[j] < ' ' || name[j] == '#' ? '?' : name[j];
         /* "unix://" is the root folder: a path like any other, until it is connected to. */
-        if (!strcmp(table[i], "unix://"))
+        if (!strcmp(bad[i], "unix://"))
             ok(status == 0, "'%s' is a path", name);
         else
             ok(status == -1 && e.kind == ERR_USAGE && e.message[0] &&
@@ -225,68 +226,69 @@ static void parse_long(void)
     err_release(&e);
 }
 
+static const struct {
+    const char *text, *port;
+    enum tls_mode tls;
+    bool has_user;
+    const char *want_port; /* NULL: refused, or no host */
+    enum tls_mode want_tls;
+    bool refused;
+} settled[] = {
+    {"h", NULL, TLS_MODE_DEFAULT, false, "25", TLS_MODE_REQUIRED, false},
+    {"h", NULL, TLS_MODE_DEFAULT, true, "587", TLS_MODE_REQUIRED, false},
+    {"h:26", NULL, TLS_MODE_DEFAULT, true, "26", TLS_MODE_REQUIRED, false},
+    {"h:26", "27", TLS_MODE_DEFAULT, true, "27", TLS_MODE_REQUIRED, false},
+    {"h", "465", TLS_MODE_DEFAULT, false, "465", TLS_MODE_IMPLICIT, false},
+    {"h:465", NULL, TLS_MODE_DEFAULT, false, "465", TLS_MODE_IMPLICIT, false},
+    {"h", "submissions", TLS_MODE_DEFAULT, false, "submissions", TLS_MODE_IMPLICIT, false},
+    {"h", "smtps", TLS_MODE_DEFAULT, false, "smtps", TLS_MODE_IMPLICIT, false},
+    {"h", "0465", TLS_MODE_DEFAULT, false, "0465", TLS_MODE_IMPLICIT, false},
+    {"h", "465", TLS_MODE_REQUIRED, false, "465", TLS_MODE_REQUIRED, false},
+    {"h", "465", TLS_MODE_OFF, false, "465", TLS_MODE_OFF, false},
+    {"h", "4650", TLS_MODE_DEFAULT, false, "4650", TLS_MODE_REQUIRED, false},
+    {"h", NULL, TLS_MODE_OPPORTUNISTIC, false, "25", TLS_MODE_OPPORTUNISTIC, false},
+    {"smtp://h", NULL, TLS_MODE_DEFAULT, true, "25", TLS_MODE_REQUIRED, false},
+    {"smtp://h", "2525", TLS_MODE_DEFAULT, false, "2525", TLS_MODE_REQUIRED, false},
+    {"smtp://h:465", NULL, TLS_MODE_DEFAULT, false, "465", TLS_MODE_IMPLICIT, false},
+    {"submission://h", NULL, TLS_MODE_DEFAULT, false, "587", TLS_MODE_REQUIRED, false},
+    {"submissions://h", NULL, TLS_MODE_DEFAULT, false, "465", TLS_MODE_IMPLICIT, false},
+    {"submissions://h", "587", TLS_MODE_DEFAULT, false, "587", TLS_MODE_IMPLICIT, false},
+    {"submissions://h", NULL, TLS_MODE_OFF, false, "465", TLS_MODE_OFF, false},
+    {"localhost", NULL, TLS_MODE_DEFAULT, false, "25", TLS_MODE_OFF, false},
+    {"localhost", "465", TLS_MODE_DEFAULT, false, "465", TLS_MODE_IMPLICIT, false},
+    {"127.1.2.3", NULL, TLS_MODE_DEFAULT, false, "25", TLS_MODE_OFF, false},
+    {"[::1]:25", NULL, TLS_MODE_DEFAULT, false, "25", TLS_MODE_OFF, false},
+    {"localhost", NULL, TLS_MODE_REQUIRED, false, "25", TLS_MODE_REQUIRED, false},
+    {"submissions://localhost", NULL, TLS_MODE_DEFAULT, false, "465", TLS_MODE_IMPLICIT, false},
+    {"unix:/s", NULL, TLS_MODE_DEFAULT, true, NULL, TLS_MODE_OFF, false},
+    {"fd:3", NULL, TLS_MODE_DEFAULT, true, NULL, TLS_MODE_REQUIRED, false},
+    {"fd:3", NULL, TLS_MODE_OFF, true, NULL, TLS_MODE_OFF, false},
+    {"unix:/s", "25", TLS_MODE_DEFAULT, false, NULL, TLS_MODE_DEFAULT, true},
+    {"fd:3", "25", TLS_MODE_DEFAULT, false, NULL, TLS_MODE_DEFAULT, true},
+    {"h", "0", TLS_MODE_DEFAULT, false, NULL, TLS_MODE_DEFAULT, true},
+    {"h", "", TLS_MODE_DEFAULT, false, NULL, TLS_MODE_DEFAULT, true},
+    {"h", "25 ", TLS_MODE_DEFAULT, false, NULL, TLS_MODE_DEFAULT, true},
+    {"h", "65536", TLS_MODE_DEFAULT, false, NULL, TLS_MODE_DEFAULT, true},
+};
+
 static void settle(void)
 {
-    static const struct {
-        const char *text, *port;
-        enum tls_mode tls;
-        bool has_user;
-        const char *want_port; /* NULL: refused, or no host */
-        enum tls_mode want_tls;
-        bool refused;
-    } table[] = {
-        {"h", NULL, TLS_MODE_DEFAULT, false, "25", TLS_MODE_REQUIRED, false},
-        {"h", NULL, TLS_MODE_DEFAULT, true, "587", TLS_MODE_REQUIRED, false},
-        {"h:26", NULL, TLS_MODE_DEFAULT, true, "26", TLS_MODE_REQUIRED, false},
-        {"h:26", "27", TLS_MODE_DEFAULT, true, "27", TLS_MODE_REQUIRED, false},
-        {"h", "465", TLS_MODE_DEFAULT, false, "465", TLS_MODE_IMPLICIT, false},
-        {"h:465", NULL, TLS_MODE_DEFAULT, false, "465", TLS_MODE_IMPLICIT, false},
-        {"h", "submissions", TLS_MODE_DEFAULT, false, "submissions", TLS_MODE_IMPLICIT, false},
-        {"h", "smtps", TLS_MODE_DEFAULT, false, "smtps", TLS_MODE_IMPLICIT, false},
-        {"h", "0465", TLS_MODE_DEFAULT, false, "0465", TLS_MODE_IMPLICIT, false},
-        {"h", "465", TLS_MODE_REQUIRED, false, "465", TLS_MODE_REQUIRED, false},
-        {"h", "465", TLS_MODE_OFF, false, "465", TLS_MODE_OFF, false},
-        {"h", "4650", TLS_MODE_DEFAULT, false, "4650", TLS_MODE_REQUIRED, false},
-        {"h", NULL, TLS_MODE_OPPORTUNISTIC, false, "25", TLS_MODE_OPPORTUNISTIC, false},
-        {"smtp://h", NULL, TLS_MODE_DEFAULT, true, "25", TLS_MODE_REQUIRED, false},
-        {"smtp://h", "2525", TLS_MODE_DEFAULT, false, "2525", TLS_MODE_REQUIRED, false},
-        {"smtp://h:465", NULL, TLS_MODE_DEFAULT, false, "465", TLS_MODE_IMPLICIT, false},
-        {"submission://h", NULL, TLS_MODE_DEFAULT, false, "587", TLS_MODE_REQUIRED, false},
-        {"submissions://h", NULL, TLS_MODE_DEFAULT, false, "465", TLS_MODE_IMPLICIT, false},
-        {"submissions://h", "587", TLS_MODE_DEFAULT, false, "587", TLS_MODE_IMPLICIT, false},
-        {"submissions://h", NULL, TLS_MODE_OFF, false, "465", TLS_MODE_OFF, false},
-        {"localhost", NULL, TLS_MODE_DEFAULT, false, "25", TLS_MODE_OFF, false},
-        {"localhost", "465", TLS_MODE_DEFAULT, false, "465", TLS_MODE_IMPLICIT, false},
-        {"127.1.2.3", NULL, TLS_MODE_DEFAULT, false, "25", TLS_MODE_OFF, false},
-        {"[::1]:25", NULL, TLS_MODE_DEFAULT, false, "25", TLS_MODE_OFF, false},
-        {"localhost", NULL, TLS_MODE_REQUIRED, false, "25", TLS_MODE_REQUIRED, false},
-        {"submissions://localhost", NULL, TLS_MODE_DEFAULT, false, "465", TLS_MODE_IMPLICIT,
-         false},
-        {"unix:/s", NULL, TLS_MODE_DEFAULT, true, NULL, TLS_MODE_OFF, false},
-        {"fd:3", NULL, TLS_MODE_DEFAULT, true, NULL, TLS_MODE_REQUIRED, false},
-        {"fd:3", NULL, TLS_MODE_OFF, true, NULL, TLS_MODE_OFF, false},
-        {"unix:/s", "25", TLS_MODE_DEFAULT, false, NULL, TLS_MODE_DEFAULT, true},
-        {"fd:3", "25", TLS_MODE_DEFAULT, false, NULL, TLS_MODE_DEFAULT, true},
-        {"h", "0", TLS_MODE_DEFAULT, false, NULL, TLS_MODE_DEFAULT, true},
-        {"h", "", TLS_MODE_DEFAULT, false, NULL, TLS_MODE_DEFAULT, true},
-        {"h", "25 ", TLS_MODE_DEFAULT, false, NULL, TLS_MODE_DEFAULT, true},
-        {"h", "65536", TLS_MODE_DEFAULT, false, NULL, TLS_MODE_DEFAULT, true},
-    };
     size_t i;
 
-    for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+    for (i = 0; i < sizeof(settled) / sizeof(settled[0]); i++) {
         struct server s;
         struct err e = ERR_INIT;
-        int status = server_parse(&s, table[i].text, &e);
+        int status = server_parse(&s, settled[i].text, &e);
         bool right;
 
         if (!status)
-            status = server_settle(&s, table[i].port, table[i].tls, table[i].has_user, &e);
-        right = table[i].refused ? status == -1 && e.kind == ERR_USAGE
-                                 : status == 0 && same(s.port, table[i].want_port) &&
-                                       s.tls == table[i].want_tls;
-        if (!ok(right, "%s, --port %s, --tls %d%s", table[i].text, or_none(table[i].port),
-                (int)table[i].tls, table[i].has_user ? ", a user" : ""))
+            status =
+                server_settle(&s, settled[i].port, settled[i].tls, settled[i].has_user, &e);
+        right = settled[i].refused ? status == -1 && e.kind == ERR_USAGE
+                                   : status == 0 && same(s.port, settled[i].want_port) &&
+                                         s.tls == settled[i].want_tls;
+        if (!ok(right, "%s, --port %s, --tls %d%s", settled[i].text, or_none(settled[i].port),
+                (int)settled[i].tls, settled[i].has_user ? ", a user" : ""))
             printf("# got port %s, tls %d: %s\n", or_none(s.port), (int)s.tls, e.message);
         server_release(&s);
         err_release(&e);
