@@ -69,7 +69,7 @@ VARIANT_CFLAGS := --coverage -O0
 VARIANT_LDFLAGS := --coverage
 endif
 ifdef SANITIZERS
-VARIANT_CFLAGS += -fsanitize=$(SANITIZERS) -fno-sanitize-recover=all -fno-omit-frame-pointer
+VARIANT_CFLAGS += -DSANITIZED -fsanitize=$(SANITIZERS) -fno-sanitize-recover=all -fno-omit-frame-pointer
 VARIANT_LDFLAGS += -fsanitize=$(SANITIZERS)
 endif
 

@@ -36,7 +36,7 @@ void buf_clear(struct buf *b)
         b->data[0] = '\0';
     }
     b->len = 0;
-    b->failed = false;
+    b->failed = b->no_memory = false;
 }
 
 /* Move to a new block by hand where realloc would leave a copy of a secret behind. */
@@ -71,7 +71,7 @@ static char *room_for(struct buf *b, size_t len)
             cap = b->len + len + 1;
         data = resize(b, cap);
         if (!data) {
-            b->failed = true;
+            b->failed = b->no_memory = true;
             return NULL;
         }
         b->data = data;
@@ -133,7 +133,7 @@ int buf_check(const struct buf *b, enum err_kind kind, const char *what, struct 
 {
     if (!b->failed)
         return 0;
-    if (b->len < b->max / 2)
+    if (b->no_memory)
         return err_set(e, ERR_OS, "no memory for %s", what);
     return err_set(e, kind, "%s is longer than %zu bytes", what, b->max);
 }

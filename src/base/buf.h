@@ -16,7 +16,8 @@ struct buf {
     size_t cap; /* bytes allocated; 0: data is a constant */
     size_t max; /* len never passes this */
     bool secret;
-    bool failed;
+    bool failed;    /* an addition did not fit */
+    bool no_memory; /* since there was no memory, not by the maximum */
 };
 
 /* An empty buffer of at most MAX bytes; allocates nothing yet. */

@@ -9,12 +9,11 @@
 #include <spawn.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 extern char **environ;
 
-enum { OUT, ERR, PIPES, STDERR_MAX = 8192, STDERR_SHOWN = 200 };
+enum { OUT, ERR, PIPES, STDERR_MAX = 8192, STDERR_SHOWN = 200, NAP_MS = 5 };
 
 /* Attributes of the child: a group of its own (so that all of it can be killed), the signals of
  * a new program. */
@@ -58,6 +57,9 @@ static bool take(int fd, struct buf *buf)
     char bytes[4096];
     ssize_t n = read(fd, bytes, sizeof(bytes));
 
+    /* Of a stream that is only quoted the end is worth more than the beginning. */
+    if (n > 0 && buf->max == STDERR_MAX && buf->len + (size_t)n > buf->max)
+        buf_clear(buf);
     if (n > 0)
         buf_add(buf, bytes, (size_t)n);
     explicit_bzero(bytes, sizeof(bytes));
@@ -84,8 +86,6 @@ static int collect(int pipes[PIPES][2], struct deadline deadline, struct buf *ou
         if (fds[OUT].revents && !take(fds[OUT].fd, out))
             fds[OUT].fd = -1;
     }
-    if (fds[ERR].fd >= 0 && poll(&fds[ERR], 1, 0) > 0)
-        (void)take(fds[ERR].fd, said);
     return 0;
 }
 
@@ -102,20 +102,21 @@ static void last_line(const struct buf *said, struct buf *shown)
     text_escape(shown, said->data + begin, end - begin);
 }
 
-/* Wait for the end of a command whose output has ended. -1 when the deadline comes first. */
-static int await_end(pid_t pid, struct deadline deadline, int *status)
+/* Wait for the end of a command whose output has ended, still taking what it has to say on stderr:
+ * it must not block there. -1 when the deadline comes first. */
+static int await_end(pid_t pid, struct pollfd *fd, struct deadline deadline, struct buf *said,
+                     int *status)
 {
-    struct timespec nap = {0, 5000000};
     pid_t ended;
 
     for (;;) {
-        ended = waitpid(pid, status, deadline.at == DEADLINE_NEVER.at ? 0 : WNOHANG);
+        ended = waitpid(pid, status, WNOHANG);
         if (ended == pid || (ended < 0 && errno != EINTR))
             return 0;
         if (deadline_passed(deadline))
             return -1;
-        if (ended == 0)
-            (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &nap, NULL);
+        if (poll(fd, 1, NAP_MS) > 0 && fd->revents && !take(fd->fd, said))
+            fd->fd = -1;
     }
 }
 
@@ -141,6 +142,7 @@ static int run(const char *command, const char *what, int pipes[PIPES][2],
                struct deadline deadline, struct buf *out, struct err *e)
 {
     struct buf said;
+    struct pollfd err_fd = {.fd = pipes[ERR][0], .events = POLLIN};
     pid_t pid;
     int status = 0, code = start(command, pipes, &pid);
 
@@ -149,7 +151,8 @@ static int run(const char *command, const char *what, int pipes[PIPES][2],
     if (code)
         return err_system(e, ERR_OS, code, "can't run the command of %s", what);
     buf_init(&said, STDERR_MAX);
-    if (collect(pipes, deadline, out, &said) || await_end(pid, deadline, &status)) {
+    if (collect(pipes, deadline, out, &said) ||
+        await_end(pid, &err_fd, deadline, &said, &status)) {
         kill(-pid, SIGKILL);
         while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
             ;

@@ -10,20 +10,22 @@ enum { NAME_MAX_BYTES = 256, LINE_MAX_BYTES = 1024 };
 
 static const char blanks[] = " \t\r\n";
 
-/* The canonical name (the first after the address) of the hosts line that lists HOST. */
-static const char *canonical(char *line, const char *host)
+/* The name with a dot, the first on the hosts line that lists HOST; NULL where it has none. */
+static const char *full_name(char *line, const char *host)
 {
-    char *save, *name, *word;
+    const char *full = NULL;
+    char *save, *word;
+    bool listed = false;
 
     line[strcspn(line, "#")] = '\0';
     if (!strtok_r(line, blanks, &save))
         return NULL;
-    name = strtok_r(NULL, blanks, &save);
-    for (word = name; word; word = strtok_r(NULL, blanks, &save)) {
-        if (text_same(word, host))
-            return name;
+    while ((word = strtok_r(NULL, blanks, &save))) {
+        if (!full && strchr(word, '.'))
+            full = word;
+        listed = listed || text_same(word, host);
     }
-    return NULL;
+    return listed ? full : NULL;
 }
 
 static int from_hosts_file(const char *host, struct buf *out)
@@ -34,11 +36,8 @@ static int from_hosts_file(const char *host, struct buf *out)
 
     if (!hosts)
         return 0;
-    while (!name && fgets(line, sizeof(line), hosts)) {
-        name = canonical(line, host);
-        if (name && !strchr(name, '.'))
-            name = NULL;
-    }
+    while (!name && fgets(line, sizeof(line), hosts))
+        name = full_name(line, host);
     fclose(hosts);
     return name && !buf_addstr(out, name);
 }

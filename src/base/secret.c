@@ -17,7 +17,7 @@ void secret_harden_process(void)
     struct rlimit none = {0, 0};
 
     setrlimit(RLIMIT_CORE, &none);
-#ifndef __SANITIZE_ADDRESS__ /* its leak check traces the process that it is part of */
+#ifndef SANITIZED /* a leak check traces the process that it is part of */
     prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L);
 #endif
 }

@@ -68,7 +68,8 @@ static size_t utf8_printable(const unsigned char *data, size_t len)
         return 0;
     /* Marks that reorder or hide text: a reply must not read differently from what it says. */
     if ((point >= 0x200b && point <= 0x200f) || (point >= 0x2028 && point <= 0x202e) ||
-        (point >= 0x2060 && point <= 0x206f) || point == 0xfeff)
+        (point >= 0x2060 && point <= 0x206f) || point == 0xfeff || point == 0x61c ||
+        (point >= 0xe0000 && point <= 0xe007f))
         return 0;
     return need;
 }
@@ -160,7 +161,7 @@ int64_t text_number(const char *text, int64_t max)
     if (!*text)
         return -1;
     for (; *text; text++) {
-        if (!text_digit(*text) || value > (max - (*text - '0')) / 10)
+        if (!text_digit(*text) || *text - '0' > max || value > (max - (*text - '0')) / 10)
             return -1;
         value = value * 10 + (*text - '0');
     }

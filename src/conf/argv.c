@@ -67,6 +67,14 @@ static int missing(struct splitter *s, const char *option, size_t len)
     return err_at(s->e, STAGE_CONFIG);
 }
 
+/* What popt would take for the end of the options, and is neither that nor an option. */
+static int unknown(struct splitter *s, const char *word)
+{
+    err_set(s->e, ERR_USAGE, "unknown option '%.100s'", word);
+    err_hint(s->e, "see smtpsend --help");
+    return err_at(s->e, STAGE_CONFIG);
+}
+
 /* The value of an option is its own rest, or the next word whatever it looks like. */
 static int take_value(struct splitter *s, char *attached, const char *option, size_t len)
 {
@@ -83,6 +91,8 @@ static int split_long(struct splitter *s, char *word)
     size_t len = equals ? (size_t)(equals - word) : strlen(word);
     const struct option_row *row = find_name(word + 2, len - 2);
 
+    if (len == 2)
+        return unknown(s, word);
     add_option_word(s, word, len);
     if (!row)
         return 0;
@@ -99,6 +109,8 @@ static int split_letters(struct splitter *s, char *word)
     char *at;
 
     for (at = word + 1; *at; at++) {
+        if (*at == '-')
+            return unknown(s, word);
         option[1] = *at;
         row = find_letter(*at);
         add_option_word(s, option, 2);

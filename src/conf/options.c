@@ -188,7 +188,7 @@ void options_usage(struct buf *out)
         "or fd:N; without it smtp://localhost. Settings are also read from\n"
         "the environment: --tls-ca as SMTPSEND_TLS_CA.\n"
         "  smtpsend --server submissions://me@mail.example.org -t < message\n"
-        "  printf 'Subject: hi\\n\\nhello\\n' | smtpsend --server mx.example.org "
-        "a@example.org\n"
+        "  printf 'Subject: hi\\n\\nhello\\n' | smtpsend --server mx.example "
+        "a@b.example\n"
         "The manual, smtpsend(1), says what each does, with examples.\n");
 }

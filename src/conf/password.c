@@ -21,11 +21,14 @@ int password_from_environment(struct secret **taken, struct err *e)
         return 0;
     if (*value) {
         secret_harden_process();
-        *taken = secret_take(value, strnlen(value, SECRET_MAX), e);
+        if (strlen(value) <= SECRET_MAX)
+            *taken = secret_take(value, strlen(value), e);
+        else
+            err_set(e, ERR_NOPERM, "SMTPSEND_PASSWORD is longer than %d bytes", SECRET_MAX);
     }
     /* secret_take has wiped the bytes where /proc/PID/environ shows them. */
     unsetenv("SMTPSEND_PASSWORD");
-    return *taken || !*value ? 0 : e->kind == ERR_NONE ? 0 : -1;
+    return e->kind == ERR_NONE ? 0 : -1;
 }
 
 /* The first line of what a file or a command gave, as a secret. */

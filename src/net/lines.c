@@ -33,13 +33,20 @@ static size_t make_room(struct lines *l)
     return sizeof(l->data) - l->end;
 }
 
+static int too_long(struct err *e)
+{
+    return err_set(e, ERR_PROTOCOL, "the server sent a line of over %d bytes", LINES_BUFFER);
+}
+
 int lines_fill(struct lines *l, struct stream *s, struct err *e)
 {
     size_t room = make_room(l);
     ssize_t n;
 
-    if (!room || l->at_eof)
+    if (l->at_eof)
         return 0;
+    if (!room)
+        return too_long(e);
     n = s->ops->read(s, l->data + l->end, room, e);
     if (n == STREAM_AGAIN)
         return 0;
@@ -61,8 +68,7 @@ int lines_next(struct lines *l, struct stream *s, struct deadline deadline, cons
             return 0;
         room = make_room(l);
         if (!room)
-            return err_set(e, ERR_PROTOCOL, "the server sent a line of over %d bytes",
-                           LINES_BUFFER);
+            return too_long(e);
         n = stream_read(s, l->data + l->end, room, deadline, e);
         if (n < 0)
             return -1;

@@ -25,8 +25,9 @@ int lines_next(struct lines *l, struct stream *s, struct deadline deadline, cons
 /* The next line if it is wholly in the buffer already: 1, else 0. Never reads the stream. */
 int lines_buffered(struct lines *l, const char **line, size_t *len);
 
-/* One read without waiting. 1: something came; 0: nothing, or no room, or the peer has ended;
- * -1. For use while we are the ones who write. */
+/* One read without waiting, for use while we are the ones who write; the lines that are whole must
+ * have been taken before. 1: something came; 0: nothing, or the peer has ended; -1, with
+ * ERR_PROTOCOL where the buffer is full of one line. */
 int lines_fill(struct lines *l, struct stream *s, struct err *e);
 
 /* Bytes received and not yet taken. */

@@ -39,8 +39,7 @@ static int port_number(const char *port, char number[8], struct err *e)
 
 static struct addrinfo *failed(int code, const char *host, struct err *e)
 {
-    if (code == EAI_NONAME || code == EAI_NODATA || code == EAI_ADDRFAMILY ||
-        code == EAI_FAIL) {
+    if (code == EAI_NONAME || code == EAI_NODATA || code == EAI_ADDRFAMILY) {
         err_set(e, ERR_NOHOST, "no such host: '%s' (%s)", host, gai_strerror(code));
         err_hint(e, "check the server's name");
     } else if (code == EAI_MEMORY) {

@@ -102,7 +102,8 @@ static bool host_is_plausible(const char *host)
     for (i = 0; host[i]; i++) {
         unsigned char c = (unsigned char)host[i];
 
-        if (!text_alnum(c) && c < 0x80 && !strchr("-._:%", c))
+        if (!text_alnum(c) && c < 0x80 && !strchr("-._:", c) &&
+            !(c == '%' && memchr(host, ':', i)))
             return false;
     }
     return i > 0 && i < 256 && host[0] != '-' && host[0] != '.';
@@ -118,9 +119,20 @@ static int parse_port(struct server *s, const char *text, struct err *e)
             return err_set(e, ERR_USAGE, "'%.64s' is not a port", text);
     }
     number = text_number(text, 65535);
-    if (!i || number == 0 || (number < 0 && text_digit(text[0])))
+    if (number == 0 ||
+        (number < 0 && (text_digit(text[0]) || !text_alnum((unsigned char)text[0]))))
         return err_set(e, ERR_USAGE, "'%.64s' is not a port", text);
     return keep(&s->port, text, i, e);
+}
+
+/* With or without a scope ("fe80::1%eth0"). */
+static bool is_ipv6(const char *host)
+{
+    struct in6_addr v6;
+    char bare[64];
+
+    snprintf(bare, sizeof(bare), "%.*s", (int)strcspn(host, "%"), host);
+    return inet_pton(AF_INET6, bare, &v6) == 1;
 }
 
 /* HOST, HOST:PORT, [V6], [V6]:PORT, or a V6 address alone. */
@@ -128,7 +140,6 @@ static int parse_host_port(struct server *s, const char *text, struct err *e)
 {
     const char *colon = strchr(text, ':');
     const char *host = text, *port = NULL;
-    struct in6_addr v6;
     size_t len;
 
     if (text[0] == '[') {
@@ -147,13 +158,8 @@ static int parse_host_port(struct server *s, const char *text, struct err *e)
     }
     if (keep(&s->host, host, len, e))
         return -1;
-    if (strchr(s->host, ':')) {
-        char bare[64];
-
-        snprintf(bare, sizeof(bare), "%.*s", (int)strcspn(s->host, "%"), s->host);
-        if (inet_pton(AF_INET6, bare, &v6) != 1)
-            return err_set(e, ERR_USAGE, "'%.256s' is not an IPv6 address", s->host);
-    }
+    if ((text[0] == '[' || strchr(s->host, ':')) && !is_ipv6(s->host))
+        return err_set(e, ERR_USAGE, "'%.256s' is not an IPv6 address", s->host);
     if (!host_is_plausible(s->host))
         return err_set(e, ERR_USAGE, "'%.256s' is not a host name", s->host);
     return port ? parse_port(s, port, e) : 0;
@@ -222,7 +228,8 @@ int server_parse(struct server *s, const char *text, struct err *e)
         if (text_same_n(text, len, schemes[i].name))
             return parse_url(s, &schemes[i], rest + 3, e);
     }
-    err_set(e, ERR_USAGE, "unknown scheme in server '%.256s'", text);
+    err_set(e, ERR_USAGE, "unknown scheme '%.*s' in --server", (int)(len < 32 ? len : 32),
+            text);
     return err_hint(e, "known are smtp://, submission://, submissions://, unix:/PATH and fd:N");
 }
 
@@ -250,9 +257,17 @@ bool server_is_local(const struct server *s)
     return text_same(s->host, "localhost") || text_same(s->host, "localhost.");
 }
 
-static bool port_is(const struct server *s, const char *number, const char *name)
+/* Port 465 (RFC 8314 section 7.3), by number or by a name that services files have for it. */
+static bool is_implicit_port(const char *port)
 {
-    return s->port && (!strcmp(s->port, number) || !strcmp(s->port, name));
+    static const char *const names[] = {"submissions", "smtps", "ssmtp", "urd"};
+    size_t i;
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (text_same(port, names[i]))
+            return true;
+    }
+    return text_number(port, 65535) == 465;
 }
 
 int server_settle(struct server *s, const char *port, enum tls_mode tls, bool has_user,
@@ -268,7 +283,7 @@ int server_settle(struct server *s, const char *port, enum tls_mode tls, bool ha
         return -1;
     if (tls != TLS_MODE_DEFAULT)
         s->tls = tls;
-    if (s->tls == TLS_MODE_DEFAULT && port_is(s, "465", "submissions"))
+    if (s->tls == TLS_MODE_DEFAULT && s->port && is_implicit_port(s->port))
         s->tls = TLS_MODE_IMPLICIT;
     if (s->tls == TLS_MODE_DEFAULT)
         s->tls = server_is_local(s) ? TLS_MODE_OFF : TLS_MODE_REQUIRED;

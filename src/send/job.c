@@ -40,7 +40,7 @@ static int check_names(const struct settings *s, struct err *e)
         return err_set(e, ERR_USAGE, "--domain needs a domain name");
     if (s->ipv4 && s->ipv6)
         return err_set(e, ERR_USAGE, "-4 and -6 exclude each other");
-    if (check_line("--user", s->user, e) || check_line("-F", s->full_name, e))
+    if (check_line("-F", s->full_name, e))
         return -1;
     return 0;
 }
@@ -78,6 +78,9 @@ static int parse_identity(struct job *job, struct err *e)
     job->identity.user = s->user ? s->user : job->server.user;
     if (job->identity.user && !*job->identity.user)
         return err_set(e, ERR_USAGE, "--user must not be empty");
+    if (check_line(job->settings->user ? "--user" : "the user of --server", job->identity.user,
+                   e))
+        return -1;
     if (parse_mechanisms(job, e))
         return -1;
     job->authenticates = job->identity.user && !(s->auth && text_same(s->auth, "off"));

@@ -111,12 +111,13 @@ void caps_parse(struct caps *c, const char *text, size_t len)
 bool caps_has_mechanism(const struct caps *c, const char *name)
 {
     const char *at = c->mechanisms.data;
-    size_t n;
+    size_t left = c->mechanisms.len, n;
 
-    for (; *at; at += n + 1) {
-        n = strcspn(at, " ");
+    for (; left; at += n, left -= n) {
+        n = word_length(at, left);
         if (text_same_n(at, n, name))
             return true;
+        n += n < left;
     }
     return false;
 }

@@ -101,8 +101,8 @@ static int explain(struct dialog *d, enum stage stage, struct err *e)
         err_set(e, ERR_TEMPORARY, "the run's deadline passed before the server answered");
         err_hint(e, "a longer --deadline waits longer");
     } else if (e->sys == ETIME) {
-        err_set(e, ERR_TEMPORARY, "the server did not answer within %lld s",
-                (long long)(stage_limit_ms(d, stage) / 1000));
+        err_set(e, ERR_TEMPORARY, "the server did not answer within %g s",
+                (double)stage_limit_ms(d, stage) / 1000);
         if (stage == STAGE_GREETING)
             err_hint(e, "does it expect TLS at once? then --tls implicit");
     } else if (d->last_word.code) {
@@ -267,7 +267,7 @@ static int wait_to_write(struct dialog *d, enum stage stage, struct deadline dea
     ready = stream_poll(d->stream, (short)(wants | POLLIN), deadline, e);
     if (ready < 0)
         return err_at(e, stage);
-    if (ready == 0) {
+    if (ready == 0 || deadline_passed(deadline)) {
         err_set(e, ERR_TEMPORARY, "timed out");
         e->sys = ETIME;
         return explain(d, stage, e);
@@ -415,7 +415,8 @@ int dialog_ask(struct dialog *d, enum stage stage, const char *text, const char 
     return 0;
 }
 
-int dialog_await(struct dialog *d, enum stage stage, const struct reply **reply, struct err *e)
+/* Await one reply that no command text asks for. */
+static int await(struct dialog *d, enum stage stage, const struct reply **reply, struct err *e)
 {
     struct command c = {.stage = stage};
 
@@ -426,13 +427,23 @@ int dialog_await(struct dialog *d, enum stage stage, const struct reply **reply,
     return 0;
 }
 
+int dialog_await(struct dialog *d, enum stage stage, const struct reply **reply, struct err *e)
+{
+    /* What came before the last byte went out is no answer to it. */
+    if (take_buffered(d, STAGE_BODY, e))
+        return ended(d, -1);
+    return await(d, stage, reply, e);
+}
+
 int dialog_greeting(struct dialog *d, const struct reply **reply, struct err *e)
 {
-    return dialog_await(d, STAGE_GREETING, reply, e);
+    return await(d, STAGE_GREETING, reply, e);
 }
 
 int dialog_body(struct dialog *d, const char *data, size_t len, struct err *e)
 {
+    if (take_buffered(d, STAGE_BODY, e))
+        return ended(d, -1);
     return ended(d, send_bytes(d, data, len, STAGE_BODY, e));
 }
 

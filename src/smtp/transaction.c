@@ -291,6 +291,10 @@ static int conclude(struct transaction *t, const struct dialog_handler *handler,
         err_move(e, &t->verdict);
         return -1;
     }
+    if (t->verdict.kind != ERR_NONE) {
+        err_move(e, &t->verdict);
+        return -1;
+    }
     if (dialog_is_over(t->session->dialog) && !t->data_ready) {
         err_set(e, ERR_TEMPORARY, "the server ended the session");
         return err_at(e, STAGE_RCPT);
@@ -317,6 +321,9 @@ int transaction_send(struct session *s, struct envelope *envelope, struct messag
     if (check_needs(&t, e))
         return err_at(e, STAGE_MAIL);
     status = send_envelope(&t, &handler, e);
+    /* What the server said of the sender explains better than how it hung up after. */
+    if (status && t.mail_refused)
+        err_move(e, &t.verdict);
     if (!status)
         status = conclude(&t, &handler, e);
     err_release(&t.verdict);

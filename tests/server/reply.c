@@ -1,7 +1,6 @@
 #include "smtp.h"
 
 #include <ctype.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const char garbage[] = "\x00\xffgarbage\x1b[31m\r\n";
@@ -24,7 +23,9 @@ static bool has_code(const char *s, size_t len)
 
 int reply_code(const char *text)
 {
-    return has_code(text, strlen(text)) ? atoi(text) : 0;
+    if (!has_code(text, strlen(text)))
+        return 0;
+    return (text[0] - '0') * 100 + (text[1] - '0') * 10 + text[2] - '0';
 }
 
 /* How many bytes of an enhanced status code and its blank LINE begins with (behind the reply
