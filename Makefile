@@ -45,11 +45,16 @@ POPT_CFLAGS   ?= $(call pkg,--cflags,popt)
 POPT_LIBS     ?= $(call pkg,--libs,popt,-lpopt)
 GNUTLS_CFLAGS ?= $(call pkg,--cflags,gnutls)
 GNUTLS_LIBS   ?= $(call pkg,--libs,gnutls,-lgnutls)
+# For SCRAM in the test server alone; without it the server says what it can't do.
+GSASL_CFLAGS  ?= $(call pkg,--cflags,libgsasl)
+GSASL_LIBS    ?= $(call pkg,--libs,libgsasl)
 # Asked once, not for each object.
 POPT_CFLAGS   := $(POPT_CFLAGS)
 POPT_LIBS     := $(POPT_LIBS)
 GNUTLS_CFLAGS := $(GNUTLS_CFLAGS)
 GNUTLS_LIBS   := $(GNUTLS_LIBS)
+GSASL_CFLAGS  := $(GSASL_CFLAGS)
+GSASL_LIBS    := $(GSASL_LIBS)
 
 # ---- the variant ----
 BUILD := build
@@ -89,6 +94,8 @@ LINK = $(CC) $(CFLAGS) $(VARIANT_CFLAGS) $(HARDEN_LD) $(VARIANT_LDFLAGS) $(LDFLA
 SYSTEM_LIBS = -Wl,--as-needed -lresolv -ldl
 SRC_FLAGS = -I$(srcdir)/src $(POPT_CFLAGS) $(GNUTLS_CFLAGS) \
 	-DSMTPSEND_VERSION='"$(VERSION)"' -DSMTPSEND_SYSCONFDIR='"$(SYSCONFDIR)"'
+SERVER_FLAGS = -pthread -I$(srcdir)/tests/server $(GNUTLS_CFLAGS) \
+	$(if $(GSASL_LIBS),-DHAVE_GSASL $(GSASL_CFLAGS))
 # Every file of the program sees banned.h first; tests may use what it bans.
 BANNED = -include $(srcdir)/src/base/banned.h
 
@@ -128,8 +135,8 @@ unit: $(UNITS)
 objects: $(SRC_OBJ) $(SERVER_OBJ)
 
 # The commands themselves are something that objects depend on: changed flags rebuild.
-$(BUILD)/flags: export FLAGS = $(COMPILE) $(SRC_FLAGS) $(BANNED) / $(LINK) $(POPT_LIBS) \
-	$(GNUTLS_LIBS) $(SYSTEM_LIBS)
+$(BUILD)/flags: export FLAGS = $(COMPILE) $(SRC_FLAGS) $(BANNED) $(SERVER_FLAGS) / $(LINK) \
+	$(POPT_LIBS) $(GNUTLS_LIBS) $(GSASL_LIBS) $(SYSTEM_LIBS)
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
 	@printf '%s\n' "$$FLAGS" | cmp -s - $@ || printf '%s\n' "$$FLAGS" >$@
@@ -140,7 +147,7 @@ $(BUILD)/obj/src/%.o: $(srcdir)/src/%.c $(BUILD)/flags
 
 $(BUILD)/obj/tests/server/%.o: $(srcdir)/tests/server/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(call quiet,CC)$(COMPILE) -pthread -I$(srcdir)/tests/server $(GNUTLS_CFLAGS) -c -o $@ $<
+	$(call quiet,CC)$(COMPILE) $(SERVER_FLAGS) -c -o $@ $<
 
 $(BUILD)/obj/tests/%.o: $(srcdir)/tests/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -150,7 +157,7 @@ $(PROGRAM): $(SRC_OBJ)
 	$(call quiet,LINK)$(LINK) -o $@ $^ $(POPT_LIBS) $(SYSTEM_LIBS)
 
 $(TESTSERVER): $(SERVER_OBJ)
-	$(call quiet,LINK)$(LINK) -pthread -o $@ $^ $(GNUTLS_LIBS)
+	$(call quiet,LINK)$(LINK) -pthread -o $@ $^ $(GNUTLS_LIBS) $(GSASL_LIBS)
 
 $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(UNIT_LIB_OBJ) $(LIB_OBJ)
 	@mkdir -p $(@D)

@@ -28,7 +28,7 @@ load lib/common
 
 @test "options that do not exist, here or yet, are 64 and named" {
     for option in --bogus --hel --probe --dry-run --batch --queue=never --report=json \
-        --tls-cert=x --tls-pin --deliver-by=1 --no-stream -Z -bp -q -q15m -N -V -C -C/dev/null \
+        --deliver-by=1 --no-stream -Z -bp -q -q15m -N -V -C -C/dev/null \
         -tZ -Zt $'--\x1b[31m'; do
         smtpsend --server 127.0.0.1:1 "$option" a@example.org <"$message"
         expect 64 'smtpsend: ' "unknown option '-" '--help'

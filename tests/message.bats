@@ -208,7 +208,10 @@ b.^M$
     } >"$message"
     send --add-headers=no a@example.org
     expect 0
+    assert_equal "$stderr" ''
     assert_same_file <(sed 's/$/\r/' "$message") "$(delivered)"
+    send -v --add-headers=no a@example.org
+    expect 0 'message: a line of 100005 octets goes as it is'
 }
 
 @test "limits of the header: 64 KiB a line, 1 MiB in all; beyond them 65 before any connection" {

@@ -41,6 +41,9 @@ Hello.
 MESSAGE
 }
 
+# --tls-priority for TLS 1.2, which is not taken where both sides have 1.3.
+tls12=NORMAL:-VERS-TLS1.3
+
 # submit USER PORT OPTION|RECIPIENT...: as USER, with USER's password.
 submit() {
     local user=$1 server=localhost:$2
@@ -67,37 +70,41 @@ traced() {
     assert_output --partial "$1"
 }
 
-# authenticated USER MECHANISM, as Postfix saw it.
+# authenticated USER MECHANISM VERSION, as Postfix saw it.
 authenticated() {
     traced "(Authenticated sender: $1)"
-    traced 'using TLSv1.3'
+    traced "using TLSv$3 with"
     traced 'with ESMTPSA'
     run grep -F "sasl_method=$2, sasl_username=$1" "$S/postfix.log"
     assert_success
 }
 
-@test "postfix: STARTTLS, AUTH PLAIN" {
-    submit plain "$port" --tls required --auth PLAIN plain@example.org <message
+@test "postfix: STARTTLS, AUTH PLAIN, TLS 1.3" {
+    submit plain "$port" --tls required --tls-min 1.3 --auth PLAIN \
+        plain@example.org <message
     delivered plain
-    authenticated plain PLAIN
+    authenticated plain PLAIN 1.3
 }
 
-@test "postfix: STARTTLS, AUTH LOGIN" {
-    submit login "$port" --tls required --auth LOGIN login@example.org <message
+@test "postfix: STARTTLS, AUTH LOGIN, TLS 1.2" {
+    submit login "$port" --tls required --tls-priority "$tls12" --auth LOGIN \
+        login@example.org <message
     delivered login
-    authenticated login LOGIN
+    authenticated login LOGIN 1.2
 }
 
-@test "postfix: implicit TLS, AUTH PLAIN" {
-    submit plain2 "$tls_port" --tls implicit --auth PLAIN plain2@example.org <message
+@test "postfix: implicit, AUTH PLAIN, TLS 1.2" {
+    submit plain2 "$tls_port" --tls implicit --tls-priority "$tls12" --auth PLAIN \
+        plain2@example.org <message
     delivered plain2
-    authenticated plain2 PLAIN
+    authenticated plain2 PLAIN 1.2
 }
 
-@test "postfix: implicit TLS, AUTH LOGIN" {
-    submit login2 "$tls_port" --tls implicit --auth LOGIN login2@example.org <message
+@test "postfix: implicit, AUTH LOGIN, TLS 1.3" {
+    submit login2 "$tls_port" --tls implicit --tls-min 1.3 --auth LOGIN \
+        login2@example.org <message
     delivered login2
-    authenticated login2 LOGIN
+    authenticated login2 LOGIN 1.3
 }
 
 @test "postfix: a wrong password is 77, in the server's words" {

@@ -1,11 +1,13 @@
 #!/usr/bin/env bats
 # Against real servers other than Postfix, private to this file: Exim, OpenSMTPD and Dovecot's
 # submission server. Each is optional.
+# shellcheck disable=SC2154 # what lib/realtests.bash sets
 
 bats_load_library bats-support
 bats_load_library bats-assert
 load lib/realservers
 load lib/otherservers
+load lib/realtests
 
 setup_file() {
     local server
@@ -26,17 +28,8 @@ run_opensmtpd() {
     start_opensmtpd "$S/opensmtpd" plain login plain2 login2 secret ann
 }
 
-# What Dovecot relays ends in the test server.
 run_submission() {
-    local dir=$S/submission
-    serve_run "$dir" sink "$TESTSERVER" --maildir "$dir/sink" --ready "$dir/sink.env" \
-        --lifetime 1800 --rcpt 'nobody@*=550 5.1.1 no such user'
-    until [ -e "$dir/sink.env" ]; do
-        serve_alive "$dir" sink || return 1
-        sleep 0.05
-    done
-    start_submission "$dir" "$(sed -n 's/^port=//p' "$dir/sink.env")" \
-        plain login plain2 login2 secret ann
+    start_submission "$S/submission" plain login plain2 login2 secret ann
 }
 
 teardown_file() {
@@ -48,67 +41,31 @@ teardown_file() {
 
 setup() {
     cd "$BATS_TEST_TMPDIR" || return 1
-    printf '%s\n' 'From: Sender <sender@example.org>' 'Subject: a short one' \
-        'Date: Wed, 1 Jan 2025 12:00:00 +0000' \
-        "Message-ID: <$BATS_TEST_NUMBER@example.org>" '' \
-        'Hello.' . ..two '' $'gr\303\274\303\237e' >message
+    write_message
 }
 
-# with SERVER: skips, or sets D, its folder, and its ports.
-with() {
-    [ ! -s "$S/$1.missing" ] || skip "$(cat "$S/$1.missing")"
-    D=$S/$1
-    port='' tls_port=''
-    # shellcheck source=/dev/null
-    . "$D/$1.env"
-}
-
-# submit USER PORT OPTION|RECIPIENT...: as USER, with USER's password.
-submit() {
-    local user=$1 server=localhost:$2
-    shift 2
-    (umask 077 && echo "s3cret $user" >password)
-    run timeout 100 "$SMTPSEND" -v --server "$server" --tls-ca "$D/tls/ca.pem" \
-        --user "$user" --password-file password -f sender@example.org "$@"
-}
-
-# received USER: USER has this message, and no other one.
-received() {
-    local arrived
-    arrived=$(arrived "$D" "$1")
-    same_message message "$arrived"
-}
-
-# relayed RECIPIENT: the sink has this message, for RECIPIENT alone.
-relayed() {
-    local file found=
-    for file in "$D"/sink/new/*; do
-        if grep -q "^Message-ID: <$BATS_TEST_NUMBER@example.org>" "$file"; then
-            assert [ -z "$found" ]
-            found=$file
-        fi
-    done
-    assert [ -n "$found" ]
-    tr -d '\r' <"$found" >relayed
-    same_message message relayed
-    run grep '^RCPT' "$D/sink/envelope/${found##*/}"
-    assert_output "RCPT TO:<$1>"
-}
-
+# four_ways SERVER: STARTTLS and implicit TLS, PLAIN and LOGIN, TLS 1.2 and 1.3.
 four_ways() {
-    local check=$1
-    submit plain "$port" --tls required --auth PLAIN plain@example.org <message
+    local user
+    with "$1"
+    submit plain "$port" --tls required --tls-min 1.3 --auth PLAIN plain@example.org <message
     assert_success
-    submit login "$port" --tls required --auth LOGIN login@example.org <message
+    submit login "$port" --tls required --tls-priority "$tls12" --auth LOGIN \
+        login@example.org <message
     assert_success
-    submit plain2 "$tls_port" --tls implicit --auth PLAIN plain2@example.org <message
+    submit plain2 "$tls_port" --tls implicit --tls-priority "$tls12" --auth PLAIN \
+        plain2@example.org <message
     assert_success
-    submit login2 "$tls_port" --tls implicit --auth LOGIN login2@example.org <message
+    submit login2 "$tls_port" --tls implicit --tls-min 1.3 --auth LOGIN \
+        login2@example.org <message
     assert_success
-    "$check" plain
-    "$check" login
-    "$check" plain2
-    "$check" login2
+    for user in plain login plain2 login2; do
+        received "$user"
+    done
+    "$1_saw" PLAIN plain 1.3
+    "$1_saw" LOGIN login 1.2
+    "$1_saw" PLAIN plain2 1.2
+    "$1_saw" LOGIN login2 1.3
 }
 
 wrong_password() {
@@ -119,11 +76,8 @@ wrong_password() {
     assert_output --partial ': 535 '
 }
 
-@test "exim: STARTTLS and implicit TLS, PLAIN and LOGIN" {
-    with exim
-    four_ways received
-    run grep -c ' A=plain:plain \| A=login:login2 ' "$D/root/spool/log/mainlog"
-    assert_output 2
+@test "exim: STARTTLS and implicit TLS, 1.2 and 1.3, PLAIN and LOGIN" {
+    four_ways exim
 }
 
 @test "exim: a wrong password is 77" {
@@ -139,9 +93,8 @@ wrong_password() {
     received ann
 }
 
-@test "opensmtpd: STARTTLS and implicit TLS, PLAIN and LOGIN" {
-    with opensmtpd
-    four_ways received
+@test "opensmtpd: STARTTLS and implicit TLS, 1.2 and 1.3, PLAIN and LOGIN" {
+    four_ways opensmtpd
 }
 
 @test "opensmtpd: a wrong password is 77" {
@@ -157,18 +110,8 @@ wrong_password() {
     received ann
 }
 
-@test "dovecot submission: STARTTLS, PLAIN" {
-    with submission
-    submit plain "$port" --tls required --auth PLAIN plain@example.org <message
-    assert_success
-    relayed plain@example.org
-}
-
-@test "dovecot submission: implicit TLS, LOGIN" {
-    with submission
-    submit login "$tls_port" --tls implicit --auth LOGIN login@example.org <message
-    assert_success
-    relayed login@example.org
+@test "dovecot submission: STARTTLS and implicit TLS, 1.2 and 1.3, PLAIN and LOGIN" {
+    four_ways submission
 }
 
 @test "dovecot submission: a wrong password is 77" {
@@ -181,5 +124,5 @@ wrong_password() {
     submit ann "$port" --tls required nobody@example.org ann@example.org <message
     assert_failure 67
     assert_line --regexp '^smtpsend: rcpt nobody@example\.org: .*: 550 5\.1\.1 .*no such user'
-    relayed ann@example.org
+    received ann
 }

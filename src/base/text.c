@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+/* Bytes decoded before they are added together: adding each three is dear. */
+enum { UNBASE64_CHUNK = 768 };
+
 int text_lower(int c)
 {
     return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
@@ -119,39 +122,62 @@ void text_base64(struct buf *out, const void *data, size_t len)
     }
 }
 
-static int base64_value(char c)
+/* The values of the 256 bytes as digits of base64; 64 for what is none. */
+static void base64_values(unsigned char values[256])
 {
-    const char *at = c ? strchr(base64_digits, c) : NULL;
+    unsigned char i;
 
-    return at ? (int)(at - base64_digits) : -1;
+    memset(values, 64, 256);
+    for (i = 0; i < 64; i++)
+        values[(unsigned char)base64_digits[i]] = i;
+}
+
+/* The bytes of one group of four digits, HAVE of which come before the padding; their number, or 0
+ * where a digit is none or bits are left over. */
+static size_t unbase64_group(const unsigned char *p, size_t have, const unsigned char *values,
+                             char *bytes)
+{
+    unsigned long group = 0;
+    size_t j;
+
+    for (j = 0; j < 4; j++) {
+        if (j < have && values[p[j]] == 64)
+            return 0;
+        group = group << 6 | (j < have ? values[p[j]] : 0ul);
+    }
+    if ((have == 2 && (group & 0xffff)) || (have == 3 && (group & 0xff)))
+        return 0;
+    bytes[0] = (char)(group >> 16);
+    bytes[1] = (char)(group >> 8 & 0xff);
+    bytes[2] = (char)(group & 0xff);
+    return have - 1;
 }
 
 int text_unbase64(struct buf *out, const char *text, size_t len)
 {
-    size_t i, j, pad = 0;
-    unsigned long group;
-    int value;
+    const unsigned char *p = (const unsigned char *)text;
+    unsigned char values[256];
+    char bytes[UNBASE64_CHUNK] = "";
+    size_t i, n, used = 0, pad = 0;
 
     if (len % 4)
         return -1;
-    while (pad < 2 && pad < len && text[len - 1 - pad] == '=')
+    base64_values(values);
+    while (pad < 2 && pad < len && p[len - 1 - pad] == '=')
         pad++;
     for (i = 0; i < len; i += 4) {
-        size_t have = i + 4 == len ? 4 - pad : 4;
-
-        group = 0;
-        for (j = 0; j < 4; j++) {
-            value = j < have ? base64_value(text[i + j]) : 0;
-            if (value < 0)
-                return -1;
-            group = group << 6 | (unsigned long)value;
+        n = unbase64_group(p + i, i + 4 == len ? 4 - pad : 4, values, bytes + used);
+        used += n;
+        if (n && used + 3 > sizeof(bytes)) {
+            buf_add(out, bytes, used);
+            used = 0;
         }
-        if ((have == 2 && (group & 0xffff)) || (have == 3 && (group & 0xff)))
-            return -1;
-        for (j = 0; j + 1 < have; j++)
-            buf_addch(out, (char)(group >> (16 - 8 * j) & 0xff));
+        if (!n)
+            break;
     }
-    return out->failed ? -1 : 0;
+    buf_add(out, bytes, used);
+    explicit_bzero(bytes, sizeof(bytes)); /* it may have been a secret */
+    return i < len || out->failed ? -1 : 0;
 }
 
 int64_t text_number(const char *text, int64_t max)

@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 
+#include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 

@@ -62,7 +62,8 @@ static int apply(poptContext context, const struct argv_parts *parts, struct set
         else
             snprintf(where, sizeof(where), "-%c", row->letter);
         reference = poptGetOptArg(context);
-        status = settings_set(settings, row, argv_value(parts, reference), where, e);
+        status = settings_set(settings, row, argv_value(parts, reference), where,
+                              FROM_COMMAND_LINE, e);
         free(reference);
         if (status)
             return -1;
@@ -128,7 +129,7 @@ int environment_read(struct settings *settings, struct err *e)
             continue;
         environment_name(row->name, name);
         value = getenv(name);
-        if (value && *value && settings_set(settings, row, value, name, e))
+        if (value && *value && settings_set(settings, row, value, name, FROM_ENVIRONMENT, e))
             return -1;
     }
     return 0;
@@ -146,7 +147,8 @@ static void usage_item(const struct option_row *row, char *out, size_t size)
     if (row->argument[0]) {
         size_t used = strlen(out);
 
-        snprintf(out + used, size - used, " %s", row->argument);
+        snprintf(out + used, size - used, row->kind == OPTIONAL ? "[=%s]" : " %s",
+                 row->argument);
     }
 }
 

@@ -1,16 +1,20 @@
 #include "conf/password.h"
 
 #include "base/command.h"
+#include "conf/netrc.h"
+#include "conf/secret_file.h"
 #include "conf/terminal.h"
 
-#include <errno.h>
-#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-enum { COMMAND_LIMIT_MS = 60 * 1000 };
+enum { COMMAND_LIMIT_MS = 60 * 1000, PATH_BYTES = 4096 };
+
+/* Names of systemd credentials (systemd.exec(5), LoadCredential=). */
+static const char password_credential[] = "smtpsend.password";
+static const char token_credential[] = "smtpsend.token";
 
 int password_from_environment(struct secret **taken, struct err *e)
 {
@@ -39,74 +43,60 @@ static struct secret *first_line(struct buf *bytes, const char *what, struct err
     if (buf_check(bytes, ERR_CONFIG, what, e))
         return NULL;
     if (memchr(bytes->data, '\0', bytes->len)) {
-        err_set(e, ERR_NOPERM, "the password of %s has a NUL byte", what);
+        err_set(e, ERR_NOPERM, "the secret from %s has a NUL byte", what);
         return NULL;
     }
     if (!len) {
-        err_set(e, ERR_NOPERM, "the password of %s is empty", what);
+        err_set(e, ERR_NOPERM, "the secret from %s is empty", what);
         return NULL;
     }
     return secret_take(bytes->data, len, e);
 }
 
-/* Others can read or change the file: then it is no secret (0: only the owner can). */
-static int check_file(int fd, const char *path, struct err *e)
+static struct secret *from_file(const char *path, const char *what, bool trusted, struct err *e)
 {
-    struct stat st;
-
-    if (fstat(fd, &st))
-        return err_system(e, ERR_NOINPUT, errno, "--password-file '%.256s'", path);
-    if (S_ISREG(st.st_mode) && (st.st_mode & (S_IRWXG | S_IRWXO))) {
-        err_set(e, ERR_CONFIG, "--password-file '%.256s' can be read by others", path);
-        return err_hint(e, "chmod 600 it");
-    }
-    return 0;
-}
-
-static int read_all(int fd, const char *path, struct buf *out, struct err *e)
-{
-    char bytes[4096];
-    ssize_t n;
-
-    do {
-        n = read(fd, bytes, sizeof(bytes));
-        if (n > 0)
-            buf_add(out, bytes, (size_t)n);
-    } while ((n > 0 && !out->failed) || (n < 0 && errno == EINTR));
-    explicit_bzero(bytes, sizeof(bytes));
-    if (n < 0)
-        return err_system(e, ERR_NOINPUT, errno, "--password-file '%.256s'", path);
-    return 0;
-}
-
-static struct secret *from_file(const char *path, struct err *e)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     struct secret *secret = NULL;
     struct buf bytes;
 
-    if (fd < 0) {
-        err_system(e, ERR_NOINPUT, errno, "--password-file '%.256s'", path);
-        return NULL;
-    }
     buf_init_secret(&bytes, SECRET_MAX);
-    if (!check_file(fd, path, e) && !read_all(fd, path, &bytes, e))
-        secret = first_line(&bytes, "--password-file", e);
+    if (!secret_file_read(path, what, trusted, &bytes, e))
+        secret = first_line(&bytes, what, e);
     buf_release(&bytes);
-    close(fd);
     return secret;
 }
 
-static struct secret *from_command(const char *command, struct deadline deadline, struct err *e)
+static struct secret *from_command(const char *command, const char *what,
+                                   struct deadline deadline, struct err *e)
 {
     struct secret *secret = NULL;
     struct buf bytes;
 
     buf_init_secret(&bytes, SECRET_MAX);
     deadline = deadline_nearer(deadline, deadline_in(COMMAND_LIMIT_MS));
-    if (!command_output(command, "--password-command", deadline, &bytes, e))
-        secret = first_line(&bytes, "--password-command", e);
+    if (!command_output(command, what, deadline, &bytes, e))
+        secret = first_line(&bytes, what, e);
     buf_release(&bytes);
+    return secret;
+}
+
+static struct secret *from_netrc(const char *path, const char *host, const char *user,
+                                 struct err *e)
+{
+    struct secret *secret = NULL;
+    struct buf login, password;
+
+    buf_init(&login, SECRET_MAX);
+    buf_init_secret(&password, SECRET_MAX);
+    switch (netrc_find(path, host, user, &login, &password, e)) {
+    case 1:
+        secret = first_line(&password, "--netrc", e);
+        break;
+    case 0:
+        err_set(e, ERR_NOPERM, "--netrc has no password for '%.200s' at '%.200s'", user, host);
+        break;
+    }
+    buf_release(&login);
+    buf_release(&password);
     return secret;
 }
 
@@ -122,22 +112,72 @@ static struct secret *from_terminal(const char *user, struct err *e)
     return secret;
 }
 
-struct secret *password_obtain(const struct settings *settings, const char *user,
-                               struct secret **taken, struct deadline deadline, struct err *e)
+/* The path of systemd's credential NAME. False where there is none. */
+static bool credential_path(const char *name, char path[PATH_BYTES])
 {
+    const char *folder = getenv("CREDENTIALS_DIRECTORY");
+
+    return folder && folder[0] == '/' &&
+           snprintf(path, PATH_BYTES, "%s/%s", folder, name) < PATH_BYTES &&
+           !access(path, R_OK);
+}
+
+bool password_is_configured(const struct settings *settings, const struct secret *taken)
+{
+    char path[PATH_BYTES];
+
+    return settings->password_file || settings->password_command || settings->netrc || taken ||
+           credential_path(password_credential, path);
+}
+
+struct secret *password_obtain(const struct settings *settings, const char *user,
+                               const char *host, struct secret **taken,
+                               struct deadline deadline, struct err *e)
+{
+    char path[PATH_BYTES];
     struct secret *secret;
 
     secret_harden_process();
     if (settings->password_file) {
-        secret = from_file(settings->password_file, e);
+        secret = from_file(settings->password_file, "--password-file", false, e);
     } else if (settings->password_command) {
-        secret = from_command(settings->password_command, deadline, e);
+        secret = from_command(settings->password_command, "--password-command", deadline, e);
+    } else if (settings->netrc) {
+        secret = from_netrc(settings->netrc, host, user, e);
     } else if (*taken) {
         secret = *taken;
         *taken = NULL;
+    } else if (credential_path(password_credential, path)) {
+        secret = from_file(path, password_credential, true, e);
     } else {
         secret = from_terminal(user, e);
     }
+    if (!secret)
+        err_at(e, STAGE_AUTH);
+    return secret;
+}
+
+bool token_is_configured(const struct settings *settings)
+{
+    char path[PATH_BYTES];
+
+    return settings->token_file || settings->token_command ||
+           credential_path(token_credential, path);
+}
+
+struct secret *token_obtain(const struct settings *settings, struct deadline deadline,
+                            struct err *e)
+{
+    char path[PATH_BYTES];
+    struct secret *secret = NULL;
+
+    secret_harden_process();
+    if (settings->token_file)
+        secret = from_file(settings->token_file, "--token-file", false, e);
+    else if (settings->token_command)
+        secret = from_command(settings->token_command, "--token-command", deadline, e);
+    else if (credential_path(token_credential, path))
+        secret = from_file(path, token_credential, true, e);
     if (!secret)
         err_at(e, STAGE_AUTH);
     return secret;

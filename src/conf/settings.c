@@ -23,7 +23,7 @@ const struct option_row *option_rows(void)
 
 bool option_takes_value(const struct option_row *row)
 {
-    return row->kind != SWITCH && row->kind != COUNT;
+    return row->kind != SWITCH && row->kind != COUNT && row->kind != OPTIONAL;
 }
 
 void settings_init(struct settings *settings)
@@ -74,8 +74,21 @@ static int bad_value(const char *where, const char *value, const char *wanted, s
     return err_at(e, STAGE_CONFIG);
 }
 
+static int add_to_list(struct text_list *list, const char *value, const char *where,
+                       enum setting_source source, struct err *e)
+{
+    if (list->source != (int)source)
+        *list = (struct text_list){.source = (int)source};
+    if (list->count == LIST_MAX) {
+        err_set(e, ERR_USAGE, "%s is given more than %d times", where, LIST_MAX);
+        return err_at(e, STAGE_CONFIG);
+    }
+    list->at[list->count++] = value;
+    return 0;
+}
+
 int settings_set(struct settings *settings, const struct option_row *row, const char *value,
-                 const char *where, struct err *e)
+                 const char *where, enum setting_source source, struct err *e)
 {
     char *member = (char *)settings + row->offset;
     int64_t ms;
@@ -85,6 +98,12 @@ int settings_set(struct settings *settings, const struct option_row *row, const 
     case CHOICE:
         if (!is_choice(value, row->argument))
             return bad_value(where, value, row->argument, e);
+        memcpy(member, &value, sizeof(value));
+        break;
+    case LIST:
+        return add_to_list((struct text_list *)(void *)member, value, where, source, e);
+    case OPTIONAL:
+        value = value ? value : "";
         memcpy(member, &value, sizeof(value));
         break;
     case TEXT:

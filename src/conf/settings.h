@@ -10,13 +10,26 @@
 
 #include <stdint.h>
 
+enum { LIST_MAX = 32 };
+
+/* The values of an option that can be given several times. */
+struct text_list {
+    const char *at[LIST_MAX + 1]; /* ended by NULL */
+    size_t count;
+    int source; /* enum setting_source of the values: a stronger one replaces them all */
+};
+
 struct settings {
     /* Where to */
-    const char *server, *port, *tls, *tls_ca, *tls_name, *helo;
+    const char *server, *port, *helo;
+    const char *tls, *tls_ca, *tls_crl, *tls_cert, *tls_key, *tls_name, *tls_priority, *tls_min;
+    struct text_list tls_pin;
     bool tls_insecure, ipv4, ipv6;
     int64_t connect_timeout_ms, timeout_ms, deadline_ms; /* negative: not given */
     /* Who */
-    const char *user, *auth, *password_file, *password_command;
+    const char *user, *authzid, *auth, *password_file, *password_command;
+    const char *netrc; /* "" is the default file */
+    const char *token_command, *token_file;
     bool allow_cleartext_auth;
     /* Envelope */
     const char *from, *full_name, *domain;
@@ -29,7 +42,10 @@ struct settings {
     bool quiet, help, version;
 };
 
-enum option_kind { TEXT, CHOICE, DURATION, SWITCH, COUNT };
+enum option_kind { TEXT, OPTIONAL, LIST, CHOICE, DURATION, SWITCH, COUNT };
+
+/* Where a value comes from, the weakest first. */
+enum setting_source { FROM_DEFAULT, FROM_ENVIRONMENT, FROM_COMMAND_LINE };
 
 /* One row of options.def. */
 struct option_row {
@@ -44,15 +60,15 @@ struct option_row {
 /* All rows, ended by one whose name is NULL. */
 const struct option_row *option_rows(void);
 
-/* True when the option has an argument of its own; a SWITCH has one only after '='. */
+/* True when the option has an argument of its own; a SWITCH or OPTIONAL has one only after '='. */
 bool option_takes_value(const struct option_row *row);
 
 /* The built-in defaults. */
 void settings_init(struct settings *settings);
 
-/* Set the member of ROW from VALUE (NULL: a SWITCH or COUNT that is just there). -1 with
- * ERR_USAGE; WHERE is how the user wrote it ("--tls", "SMTPSEND_TLS"). */
+/* Set the member of ROW from VALUE (NULL: an option without one that is just there), which comes
+ * from SOURCE. -1 with ERR_USAGE; WHERE is how the user wrote it ("--tls", "SMTPSEND_TLS"). */
 int settings_set(struct settings *settings, const struct option_row *row, const char *value,
-                 const char *where, struct err *e);
+                 const char *where, enum setting_source source, struct err *e);
 
 #endif

@@ -142,6 +142,10 @@ static int parse_host_port(struct server *s, const char *text, struct err *e)
     const char *host = text, *port = NULL;
     size_t len;
 
+    if (strchr(text, '@')) { /* not shown: there may be a password before it */
+        err_set(e, ERR_USAGE, "only a server's URL may name a user");
+        return err_hint(e, "as in submission://USER@HOST");
+    }
     if (text[0] == '[') {
         const char *end = strchr(text, ']');
 

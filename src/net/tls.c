@@ -1,20 +1,10 @@
-#include "net/tls.h"
-
-#include "base/tls_lib.h"
+#include "net/tls_context.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct tls_context {
-    const struct tls_lib *lib;
-    gnutls_certificate_credentials_t credentials;
-    char *name; /* without a trailing dot */
-    bool verify;
-};
 
 struct tls_stream {
     struct stream head; /* first: the stream that others see */
@@ -22,65 +12,9 @@ struct tls_stream {
     gnutls_session_t session;
     struct stream *below;
     struct err lower; /* what went wrong below during a push or pull */
+    bool cut;         /* the stream below has ended */
     size_t unsent;    /* bytes of the record that the last write could not finish */
 };
-
-/* Refuse what is broken (SSL, TLS 1.0 and 1.1: RFC 8996) and keys below 2,048 bits. */
-static const char priority[] = "-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%PROFILE_MEDIUM";
-
-static int load_trust(struct tls_context *c, const char *ca_file, struct err *e)
-{
-    int n;
-
-    if (!ca_file) {
-        n = c->lib->certificate_set_x509_system_trust(c->credentials);
-        if (n > 0)
-            return 0;
-        err_set(e, ERR_CONFIG, "the system has no certificate authorities to trust");
-        return err_hint(e, "install ca-certificates, or name a file with --tls-ca");
-    }
-    n = c->lib->certificate_set_x509_trust_file(c->credentials, ca_file, GNUTLS_X509_FMT_PEM);
-    if (n > 0)
-        return 0;
-    err_set(e, ERR_CONFIG, "no certificate could be read from '%.256s': %s", ca_file,
-            n == 0 || n == GNUTLS_E_FILE_ERROR ? strerror(n ? errno : EINVAL)
-                                               : c->lib->strerror(n));
-    return err_hint(e, "--tls-ca needs a PEM file of trusted certificates");
-}
-
-struct tls_context *tls_context_new(const struct tls_wishes *wishes, struct err *e)
-{
-    const struct tls_lib *lib = tls_lib_load(e);
-    struct tls_context *c = lib ? calloc(1, sizeof(*c)) : NULL;
-    size_t len = strlen(wishes->name);
-
-    if (!c) {
-        if (lib)
-            err_set(e, ERR_OS, "no memory for TLS");
-        err_at(e, STAGE_TLS);
-        return NULL;
-    }
-    c->lib = lib;
-    c->verify = wishes->verify;
-    c->name = strndup(wishes->name, len && wishes->name[len - 1] == '.' ? len - 1 : len);
-    if (!c->name || lib->certificate_allocate_credentials(&c->credentials) < 0)
-        err_set(e, ERR_OS, "no memory for TLS");
-    else if (!c->verify || !load_trust(c, wishes->ca_file, e))
-        return c;
-    err_at(e, STAGE_TLS);
-    tls_context_free(c);
-    return NULL;
-}
-
-void tls_context_free(struct tls_context *c)
-{
-    if (!c)
-        return;
-    if (c->credentials)
-        c->lib->certificate_free_credentials(c->credentials);
-    free(c->name);
-    free(c);
-}
 
 /* GnuTLS's way down: hand the bytes to the stream below, and "again" back up. */
 static ssize_t transport_result(struct tls_stream *t, ssize_t n)
@@ -104,14 +38,34 @@ static ssize_t push(gnutls_transport_ptr_t ptr, const void *data, size_t len)
 static ssize_t pull(gnutls_transport_ptr_t ptr, void *data, size_t len)
 {
     struct tls_stream *t = ptr;
+    ssize_t n = t->below->ops->read(t->below, data, len, &t->lower);
 
-    return transport_result(t, t->below->ops->read(t->below, data, len, &t->lower));
+    t->cut = n == 0;
+    return transport_result(t, n);
 }
 
 static ssize_t again(struct tls_stream *t)
 {
     t->head.wants = t->lib->record_get_direction(t->session) ? POLLOUT : POLLIN;
     return STREAM_AGAIN;
+}
+
+/* The peer left without close_notify; within a record GnuTLS takes that for a malformed one. */
+static bool was_cut_off(const struct tls_stream *t, int code)
+{
+    return code == GNUTLS_E_PREMATURE_TERMINATION ||
+           (t->cut && code == GNUTLS_E_UNEXPECTED_PACKET_LENGTH);
+}
+
+static int alerted(struct tls_stream *t, struct err *e)
+{
+    gnutls_alert_description_t alert = t->lib->alert_get(t->session);
+
+    err_set(e, ERR_PROTOCOL, "TLS: the server sent the alert '%s'",
+            t->lib->alert_get_name(alert));
+    if (alert == GNUTLS_A_CERTIFICATE_REQUIRED)
+        err_hint(e, "it wants a certificate of ours that it trusts (--tls-cert, --tls-key)");
+    return -1;
 }
 
 /* What a failed call of GnuTLS means. */
@@ -121,11 +75,10 @@ static int failed(struct tls_stream *t, int code, struct err *e)
         err_move(e, &t->lower);
         return -1;
     }
-    if (code == GNUTLS_E_PREMATURE_TERMINATION)
+    if (was_cut_off(t, code))
         return err_set(e, ERR_TEMPORARY, "the TLS connection was cut off");
     if (code == GNUTLS_E_FATAL_ALERT_RECEIVED)
-        return err_set(e, ERR_PROTOCOL, "TLS: the server sent the alert '%s'",
-                       t->lib->alert_get_name(t->lib->alert_get(t->session)));
+        return alerted(t, e);
     return err_set(e, ERR_PROTOCOL, "TLS: %s", t->lib->strerror(code));
 }
 
@@ -148,6 +101,27 @@ static ssize_t tls_read(struct stream *s, void *data, size_t len, struct err *e)
     return n < 0 ? failed(t, (int)n, e) : n;
 }
 
+/* A server that turns us down after the handshake (in TLS 1.3, for want of a client certificate)
+ * sends an alert and closes. Writing then fails, while the alert, still unread, says why. Session
+ * tickets can come before it. */
+static int failed_to_write(struct tls_stream *t, int code, struct err *e)
+{
+    struct err lost = ERR_INIT;
+    ssize_t n = GNUTLS_E_AGAIN;
+    char byte;
+    int i;
+
+    err_move(&lost, &t->lower);
+    for (i = 0; i < 8 && must_repeat(t, n); i++)
+        n = t->lib->record_recv(t->session, &byte, 1);
+    if (n == GNUTLS_E_FATAL_ALERT_RECEIVED)
+        code = (int)n;
+    else
+        err_move(&t->lower, &lost);
+    err_release(&lost);
+    return failed(t, code, e);
+}
+
 /* A record that could not go out whole is finished first: GnuTLS still holds its bytes. */
 static ssize_t tls_write(struct stream *s, const void *data, size_t len, struct err *e)
 {
@@ -163,7 +137,7 @@ static ssize_t tls_write(struct stream *s, const void *data, size_t len, struct 
         }
     } while (must_repeat(t, n));
     t->unsent = 0;
-    return n < 0 ? failed(t, (int)n, e) : n;
+    return n < 0 ? failed_to_write(t, (int)n, e) : n;
 }
 
 static int tls_shutdown(struct stream *s, struct err *e)
@@ -211,17 +185,20 @@ static bool is_address(const char *name)
 
 static int prepare(struct tls_stream *t, const struct tls_context *c, struct err *e)
 {
-    int code = c->lib->init(&t->session, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL);
+    /* No tickets: they hold secrets, and in TLS 1.3 save no round trip. */
+    const unsigned int flags =
+        GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_NO_TICKETS;
+    int code = c->lib->init(&t->session, flags);
 
     if (code < 0) {
         t->session = NULL;
         return err_set(e, ERR_OS, "TLS: %s", c->lib->strerror(code));
     }
-    code = c->lib->set_default_priority_append(t->session, priority, NULL, 0);
+    code = c->lib->priority_set(t->session, c->priority);
     if (code >= 0)
         code = c->lib->credentials_set(t->session, GNUTLS_CRD_CERTIFICATE, c->credentials);
     /* RFC 6066 section 3: SNI carries names, never addresses. */
-    if (code >= 0 && !is_address(c->name))
+    if (code >= 0 && c->name[0] && !is_address(c->name))
         code = c->lib->server_name_set(t->session, GNUTLS_NAME_DNS, c->name, strlen(c->name));
     if (code < 0)
         return err_set(e, ERR_CONFIG, "TLS: %s", c->lib->strerror(code));
@@ -238,7 +215,7 @@ static int shake_hands(struct tls_stream *t, struct deadline deadline, struct er
     while ((code = t->lib->handshake(t->session)) < 0) {
         if (!must_repeat(t, code)) {
             failed(t, code, e);
-            if (code == GNUTLS_E_PREMATURE_TERMINATION)
+            if (was_cut_off(t, code))
                 err_set(e, ERR_TEMPORARY, "the server closed the connection in the handshake");
             else if (code == GNUTLS_E_UNEXPECTED_PACKET_LENGTH ||
                      code == GNUTLS_E_UNSUPPORTED_VERSION_PACKET)
@@ -257,33 +234,6 @@ static int shake_hands(struct tls_stream *t, struct deadline deadline, struct er
     return 0;
 }
 
-/* The verdict on the chain and the name, in GnuTLS's words. */
-static int verify(struct tls_stream *t, const struct tls_context *c, struct err *e)
-{
-    static unsigned char purpose[] = GNUTLS_KP_TLS_WWW_SERVER;
-    gnutls_typed_vdata_st data[] = {
-        {.type = GNUTLS_DT_DNS_HOSTNAME, .data = (unsigned char *)c->name, .size = 0},
-        {.type = GNUTLS_DT_KEY_PURPOSE_OID, .data = purpose, .size = 0},
-    };
-    gnutls_datum_t words = {NULL, 0};
-    unsigned int status = 0;
-    int code = t->lib->certificate_verify_peers(t->session, data, 2, &status);
-
-    if (code < 0)
-        return err_set(e, ERR_PROTOCOL, "the server's certificate can't be verified: %s",
-                       t->lib->strerror(code));
-    if (status == 0)
-        return 0;
-    code = t->lib->certificate_verification_status_print(
-        status, t->lib->certificate_type_get(t->session), &words, 0);
-    err_set(e, ERR_PROTOCOL, "the certificate of '%s' was not accepted: %.*s", c->name,
-            code < 0 ? 0 : (int)words.size, code < 0 ? "" : (const char *)words.data);
-    free(words.data);
-    return err_hint(e, status & GNUTLS_CERT_UNEXPECTED_OWNER
-                           ? "is --server the name in the certificate?"
-                           : "--tls-ca FILE trusts another authority");
-}
-
 static void tell(struct tls_stream *t, const struct tls_context *c, const struct sink *sink)
 {
     char *parameters;
@@ -292,7 +242,9 @@ static void tell(struct tls_stream *t, const struct tls_context *c, const struct
         return;
     parameters = t->lib->session_get_desc(t->session);
     sink_say(sink, EVENT_FACT, STAGE_TLS, "%s, certificate %s", parameters ? parameters : "TLS",
-             c->verify ? "verified" : "not verified");
+             c->pin_count       ? "pinned"
+             : c->wishes.verify ? "verified"
+                                : "not verified");
     free(parameters);
 }
 
@@ -310,11 +262,33 @@ struct stream *tls_start(struct tls_context *context, struct stream *below,
     t->lib = context->lib;
     t->below = below;
     if (prepare(t, context, e) || shake_hands(t, deadline, e) ||
-        (context->verify && verify(t, context, e))) {
+        tls_verify(context, t->session, e)) {
         err_at(e, STAGE_TLS);
         tls_release(t);
         return NULL;
     }
     tell(t, context, sink);
     return &t->head;
+}
+
+int tls_binding(struct stream *s, const char **type, struct buf *data)
+{
+    struct tls_stream *t = (struct tls_stream *)s;
+    gnutls_datum_t bytes = {NULL, 0};
+    bool modern;
+    int code;
+
+    if (s->ops != &tls_ops)
+        return 0;
+    modern = t->lib->protocol_get_version(t->session) >= GNUTLS_TLS1_3;
+    if (!modern && !t->lib->session_ext_master_secret_status(t->session))
+        return 0;
+    *type = modern ? "tls-exporter" : "tls-unique";
+    code = t->lib->session_channel_binding(
+        t->session, modern ? GNUTLS_CB_TLS_EXPORTER : GNUTLS_CB_TLS_UNIQUE, &bytes);
+    if (code < 0)
+        return 0;
+    code = buf_add(data, bytes.data, bytes.size);
+    free(bytes.data);
+    return code ? 0 : 1;
 }

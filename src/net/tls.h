@@ -1,22 +1,31 @@
-/* tls.h: TLS as a stream over another stream.
+/* tls.h: TLS as a stream over another stream, to the server that was meant.
  *
  * TLS 1.2 at least, the server's certificate chain and name verified before the caller gets the
  * stream, unless it asked for no verification. Fails with ERR_PROTOCOL (handshake, certificate,
- * name), ERR_TEMPORARY (time-out, connection lost), ERR_CONFIG (trust anchors unreadable). */
+ * pin, name), ERR_TEMPORARY (time-out, connection lost), and before any connection with
+ * ERR_USAGE (no pin, name or priority string is what was given as one), ERR_NOINPUT (files that
+ * can't be read) or ERR_CONFIG (files that can't be used). */
 #ifndef NET_TLS_H
 #define NET_TLS_H
 
+#include "base/buf.h"
 #include "base/event.h"
 #include "net/stream.h"
 
 struct tls_wishes {
-    const char *name;    /* whom the certificate must name: a DNS name or an IP address */
-    const char *ca_file; /* trust anchors (PEM), or NULL: the system's */
-    bool verify;
+    const char *name;        /* whom the certificate must name: a DNS name or an IP address */
+    const char *ca_file;     /* trust anchors (PEM), or NULL: the system's */
+    const char *crl_file;    /* revoked certificates (PEM), or NULL */
+    const char *cert_file;   /* our certificate: PEM file or pkcs11: URI, or NULL */
+    const char *key_file;    /* its key, likewise; NULL: in cert_file too */
+    const char *const *pins; /* sha256//BASE64 or sha256:HEX, NULL-terminated, or NULL */
+    const char *priority;    /* GnuTLS priority string, or NULL: the library's default */
+    bool at_least_1_3;       /* the floor is TLS 1.3 instead of 1.2 */
+    bool verify;             /* false: take whatever certificate there is (pins still hold) */
 };
 
-/* Read the trust anchors and what else can fail without a server, so that a mistake is found
- * before any connection. The context serves any number of connections. */
+/* What WISHES name, read and checked, so that a mistake is found before any connection. Serves
+ * any number of connections. NULL on error. WISHES' strings must outlive it. */
 struct tls_context;
 struct tls_context *tls_context_new(const struct tls_wishes *wishes, struct err *e);
 void tls_context_free(struct tls_context *context);
@@ -25,5 +34,10 @@ void tls_context_free(struct tls_context *context);
  * belongs to the caller. The session's parameters are told to SINK. */
 struct stream *tls_start(struct tls_context *context, struct stream *below,
                          struct deadline deadline, const struct sink *sink, struct err *e);
+
+/* Append the channel binding of S and point *TYPE at its name: "tls-exporter" (RFC 9266) on TLS
+ * 1.3, "tls-unique" (RFC 5929) on 1.2 with the extended master secret. 1; 0 where S has none: it
+ * is no TLS stream, or its session is too old to bind to. */
+int tls_binding(struct stream *s, const char **type, struct buf *data);
 
 #endif

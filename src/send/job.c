@@ -2,7 +2,7 @@
 
 #include "base/host.h"
 #include "base/text.h"
-#include "conf/password.h"
+#include "send/identity.h"
 
 #include <pwd.h>
 #include <stdlib.h>
@@ -40,69 +40,46 @@ static int check_names(const struct settings *s, struct err *e)
         return err_set(e, ERR_USAGE, "--domain needs a domain name");
     if (s->ipv4 && s->ipv6)
         return err_set(e, ERR_USAGE, "-4 and -6 exclude each other");
-    if (check_line("-F", s->full_name, e))
+    if (check_line("-F", s->full_name, e) || check_line("--authzid", s->authzid, e))
         return -1;
     return 0;
 }
 
-/* --auth: auto, off, or mechanisms in order. */
-static int parse_mechanisms(struct job *job, struct err *e)
+/* What --tls says. DANE needs routes by DNSSEC, which this build does not have. */
+static int parse_tls_mode(const char *text, enum tls_mode *mode, struct err *e)
 {
-    const char *list = job->settings->auth;
-    const struct sasl_mechanism *mechanism;
-    char *word, *save = NULL;
-    size_t n = 0;
-
-    if (!list || text_same(list, "auto") || text_same(list, "off"))
-        return 0;
-    job->mechanism_words = strdup(list);
-    if (!job->mechanism_words)
-        return err_set(e, ERR_OS, "no memory for --auth");
-    for (word = strtok_r(job->mechanism_words, ", ", &save); word;
-         word = strtok_r(NULL, ", ", &save)) {
-        mechanism = sasl_find(word);
-        if (!mechanism || n == JOB_MECHANISMS_MAX) {
-            err_set(e, ERR_USAGE, "--auth: no mechanism '%.40s' here", word);
-            return err_hint(e, "see --auth in smtpsend(1)");
-        }
-        job->mechanisms[n++] = mechanism->name;
+    *mode = TLS_MODE_DEFAULT;
+    if (text && tls_mode_parse(text, mode)) {
+        err_set(e, ERR_USAGE, "--tls %.20s is not in this build", text);
+        return err_hint(e, "required verifies the server by its certificate");
     }
-    job->mechanisms_chosen = true;
-    return n ? 0 : err_set(e, ERR_USAGE, "--auth needs auto, off or mechanisms");
+    return 0;
 }
 
-static int parse_identity(struct job *job, struct err *e)
+/* TLS will compare a name: neither waived nor replaced by a pin. */
+static bool needs_name(const struct job *job)
 {
     const struct settings *s = job->settings;
 
-    job->identity.user = s->user ? s->user : job->server.user;
-    if (job->identity.user && !*job->identity.user)
-        return err_set(e, ERR_USAGE, "--user must not be empty");
-    if (check_line(job->settings->user ? "--user" : "the user of --server", job->identity.user,
-                   e))
-        return -1;
-    if (parse_mechanisms(job, e))
-        return -1;
-    job->authenticates = job->identity.user && !(s->auth && text_same(s->auth, "off"));
-    if (job->mechanisms_chosen && !job->identity.user)
-        return err_set(e, ERR_USAGE, "--auth needs --user");
-    return 0;
+    return (job->server.tls == TLS_MODE_REQUIRED || job->server.tls == TLS_MODE_IMPLICIT) &&
+           !s->tls_name && !s->tls_insecure && !(s->tls_pin.count && !s->tls_ca);
 }
 
 static int parse_server(struct job *job, struct err *e)
 {
     const struct settings *s = job->settings;
-    enum tls_mode mode = TLS_MODE_DEFAULT;
+    enum tls_mode mode;
 
-    if (s->tls)
-        (void)tls_mode_parse(s->tls, &mode);
-    if (server_parse(&job->server, s->server ? s->server : "smtp://localhost", e))
+    if (parse_tls_mode(s->tls, &mode, e) ||
+        server_parse(&job->server, s->server ? s->server : "smtp://localhost", e))
         return -1;
-    if (parse_identity(job, e) ||
+    if (identity_parse(job, e) ||
         server_settle(&job->server, s->port, mode, job->authenticates, e))
         return -1;
-    if (job->server.kind != SERVER_HOST && job->server.tls != TLS_MODE_OFF && !s->tls_name &&
-        !s->tls_insecure) {
+    /* A pin is of one server and means that it is looked at: TLS is not off by default then. */
+    if (!s->tls && s->tls_pin.count && job->server.tls == TLS_MODE_OFF)
+        job->server.tls = TLS_MODE_REQUIRED;
+    if (job->server.kind != SERVER_HOST && needs_name(job)) {
         err_set(e, ERR_USAGE, "this server has no name that TLS could verify");
         return err_hint(e, "give --tls-name NAME, or --tls off");
     }
@@ -164,8 +141,7 @@ void job_release(struct job *job)
     buf_release(&job->domain);
     buf_release(&job->login);
     buf_release(&job->full_name);
-    secret_free(job->password);
-    free(job->mechanism_words);
+    identity_release(job);
 }
 
 int job_arm(struct job *job, struct secret **taken, struct err *e)
@@ -173,22 +149,23 @@ int job_arm(struct job *job, struct secret **taken, struct err *e)
     const struct settings *s = job->settings;
     struct tls_wishes wishes = {.name = s->tls_name ? s->tls_name : job->server.host,
                                 .ca_file = s->tls_ca,
-                                .verify = !s->tls_insecure};
+                                .crl_file = s->tls_crl,
+                                .cert_file = s->tls_cert,
+                                .key_file = s->tls_key,
+                                .pins = s->tls_pin.at,
+                                .priority = s->tls_priority,
+                                .at_least_1_3 = s->tls_min && !strcmp(s->tls_min, "1.3"),
+                                .verify = !s->tls_insecure &&
+                                          job->server.tls != TLS_MODE_OPPORTUNISTIC};
 
     if (!wishes.name)
         wishes.name = "";
-    if (job->server.tls == TLS_MODE_OPPORTUNISTIC)
-        wishes.verify = false;
     if (job->server.tls != TLS_MODE_OFF) {
         job->tls = tls_context_new(&wishes, e);
         if (!job->tls)
             return -1;
     }
-    if (!job->authenticates)
-        return 0;
-    job->password = password_obtain(s, job->identity.user, taken, job->run, e);
-    job->identity.password = job->password;
-    return job->password ? 0 : -1;
+    return identity_arm(job, taken, e);
 }
 
 const char *job_domain(struct job *job)

@@ -24,10 +24,10 @@ struct job {
     struct buf reverse_path; /* "" is the null one */
     struct buf domain;       /* qualifies bare names; see job_domain */
     bool domain_known;
-    struct buf login;     /* the user's login name; see job_login */
-    struct buf full_name; /* for a From that has to be added */
-    struct secret *password;
-    struct sasl_identity identity;
+    struct buf login;              /* the user's login name; see job_login */
+    struct buf full_name;          /* for a From that has to be added */
+    struct sasl_identity identity; /* owns its secrets */
+    struct buf netrc_login;        /* where identity.user comes from a netrc file */
     bool authenticates;
     char *mechanism_words; /* owned copy of --auth, cut into words */
     const char *mechanisms[JOB_MECHANISMS_MAX + 1];

@@ -5,10 +5,24 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { RESPONSE_MAX = COMMAND_MAX, COMMAND_LINE = 510 /* RFC 5321: 512 with CRLF */ };
+enum {
+    RESPONSE_MAX = COMMAND_MAX / 4 * 3, /* whose base64 still fits into a line */
+    COMMAND_LINE = 510,                 /* RFC 5321: 512 with CRLF */
+    CHALLENGE_MAX = 12288               /* of base64: RFC 4954 section 4 */
+};
 
 /* How one mechanism ended. */
-enum verdict { VERDICT_YES, VERDICT_NEXT, VERDICT_FAILED };
+enum verdict { VERDICT_YES, VERDICT_NEXT, VERDICT_RENEW, VERDICT_FAILED };
+
+/* One attempt with one mechanism. */
+struct attempt {
+    struct session *session;
+    struct sasl sasl;
+    struct buf response;
+    bool held; /* an initial response was made and goes out after the server's 334 */
+    const struct reply *reply;
+    struct err *e;
+};
 
 static int may_speak(const struct session *s, const struct session_wishes *w, struct err *e)
 {
@@ -29,27 +43,57 @@ static bool is_protocol_failure(int code)
     return code == 500 || code == 501 || code == 502 || code == 504 || code == 555;
 }
 
-static int refused(const struct reply *r, struct err *e)
+/* What the server explained in the exchange itself, shown with our words. */
+static void add_explanation(const struct attempt *a, const char *what, char *out, size_t size)
 {
-    if (reply_class(r) == 4) {
-        reply_refusal(r, ERR_TEMPORARY, "the server can't authenticate now", e);
-        err_hint(e, "try again later");
-    } else if (reply_class(r) == 5) {
-        reply_refusal(r, ERR_NOPERM, "the server refuses authentication", e);
-        err_hint(e, "check --user and the password");
-    } else {
-        reply_refusal(r, ERR_PROTOCOL, "the server's reply makes no sense during AUTH", e);
+    struct buf shown;
+
+    buf_init(&shown, 1024);
+    text_escape(&shown, a->sasl.said.data, a->sasl.said.len < 200 ? a->sasl.said.len : 200);
+    snprintf(out, size, shown.len ? "%s (%s)" : "%s", what, shown.data);
+    buf_release(&shown);
+}
+
+/* What to look at when the server does not believe the proof. */
+static const char *refusal_hint(enum sasl_proof proof)
+{
+    switch (proof) {
+    case SASL_TOKEN:
+        return "is the token of this user, still valid, and for this scope?";
+    case SASL_CERTIFICATE:
+        return "is the certificate this user's (--tls-cert, --user)?";
+    case SASL_TICKET:
+        return "may the ticket's owner (klist) act as this user?";
+    case SASL_PASSWORD:
+        break;
     }
-    return err_at(e, STAGE_AUTH);
+    return "check --user and the password";
+}
+
+static void refused(struct attempt *a)
+{
+    const struct reply *r = a->reply;
+    char what[1024];
+
+    if (reply_class(r) == 4) {
+        reply_refusal(r, ERR_TEMPORARY, "the server can't authenticate now", a->e);
+        err_hint(a->e, "try again later");
+    } else if (reply_class(r) == 5) {
+        add_explanation(a, "the server refuses authentication", what, sizeof(what));
+        reply_refusal(r, ERR_NOPERM, what, a->e);
+        err_hint(a->e, "%s", refusal_hint(a->sasl.mechanism->proof));
+    } else {
+        reply_refusal(r, ERR_PROTOCOL, "the server's reply makes no sense during AUTH", a->e);
+    }
+    err_at(a->e, STAGE_AUTH);
 }
 
 /* One line of the exchange; what observers see never has the response in it. */
-static int send_line(struct session *s, const struct buf *line, const char *shown,
-                     const struct reply **reply, struct err *e)
+static int send_line(struct attempt *a, const struct buf *line, const char *shown)
 {
-    if (buf_check(line, ERR_DATA, "the authentication response", e))
-        return err_at(e, STAGE_AUTH);
-    return dialog_ask(s->dialog, STAGE_AUTH, line->data, shown, reply, e);
+    if (buf_check(line, ERR_USAGE, "the authentication response", a->e))
+        return err_at(a->e, STAGE_AUTH);
+    return dialog_ask(a->session->dialog, STAGE_AUTH, line->data, shown, &a->reply, a->e);
 }
 
 /* Append the base64 of RESPONSE, "=" for an empty initial one (RFC 4954 section 4). */
@@ -61,119 +105,185 @@ static void encode(struct buf *line, const struct buf *response, bool initial)
         text_base64(line, response->data, response->len);
 }
 
-/* "AUTH NAME" with the initial response where it fits into a command line. *HELD: a response was
- * made and still has to go out after the server's 334. */
-static int send_auth(struct session *s, struct sasl *sasl, struct buf *response, bool *held,
-                     const struct reply **reply, struct err *e)
+static enum sasl_result respond(struct attempt *a, const struct buf *challenge)
 {
-    const char *name = sasl->mechanism->name;
+    enum sasl_result result;
+
+    buf_clear(&a->response);
+    result = a->sasl.mechanism->respond(&a->sasl, challenge->data, challenge->len, &a->response,
+                                        a->e);
+    a->sasl.step++;
+    if (result == SASL_OK && buf_check(&a->response, ERR_USAGE, "the response", a->e))
+        result = SASL_UNABLE;
+    err_at(a->e, STAGE_AUTH);
+    return result;
+}
+
+/* "AUTH NAME" with the initial response where it fits into a command line. */
+static int send_auth(struct attempt *a)
+{
+    const struct sasl_mechanism *mechanism = a->sasl.mechanism;
     char shown[64];
     struct buf line;
     int status;
 
-    *held = false;
     buf_init_secret(&line, COMMAND_MAX);
-    buf_addf(&line, "AUTH %s", name);
-    snprintf(shown, sizeof(shown), "AUTH %s", name);
-    if (sasl->mechanism->initial) {
-        buf_clear(response);
-        if (sasl->mechanism->respond(sasl, "", 0, response)) {
-            buf_release(&line);
-            err_set(e, ERR_DATA, "the user or the password is too long for AUTH %s", name);
-            return err_at(e, STAGE_AUTH);
-        }
-        sasl->step++;
-        *held = line.len + 1 + (response->len + 2) / 3 * 4 > COMMAND_LINE;
-        if (!*held) {
-            buf_addch(&line, ' ');
-            encode(&line, response, true);
-            snprintf(shown, sizeof(shown), "AUTH %s <redacted>", name);
-        }
+    buf_addf(&line, "AUTH %s", mechanism->name);
+    a->held = mechanism->initial && line.len + 1 + (a->response.len + 2) / 3 * 4 > COMMAND_LINE;
+    if (mechanism->initial && !a->held) {
+        buf_addch(&line, ' ');
+        encode(&line, &a->response, true);
     }
-    status = send_line(s, &line, shown, reply, e);
+    snprintf(shown, sizeof(shown), "AUTH %s%s", mechanism->name,
+             mechanism->initial && !a->held ? " <redacted>" : "");
+    status = send_line(a, &line, shown);
     buf_release(&line);
     return status;
 }
 
-/* Answer one 334. 1: answered; 0: it could not be, and the exchange was cancelled with "*". */
-static int answer(struct session *s, struct sasl *sasl, struct buf *response, bool held,
-                  const struct reply **reply, struct err *e)
+/* Make the response to one 334. A challenge that is no base64 can't be answered. */
+static enum sasl_result prepare_answer(struct attempt *a)
 {
-    struct buf challenge, line;
-    int status, able = 1;
+    enum sasl_result result = SASL_UNABLE;
+    struct buf challenge;
 
-    buf_init(&challenge, RESPONSE_MAX);
-    buf_init_secret(&line, COMMAND_MAX);
-    if (!held) {
-        buf_clear(response);
-        able = !text_unbase64(&challenge, (*reply)->text.data, (*reply)->text.len) &&
-               !sasl->mechanism->respond(sasl, challenge.data, challenge.len, response);
-        sasl->step++;
+    if (a->held) {
+        a->held = false;
+        return SASL_OK;
     }
-    if (able)
-        encode(&line, response, false);
-    else
-        buf_addch(&line, '*');
-    status = send_line(s, &line, able ? "<redacted>" : "*", reply, e);
+    buf_init(&challenge, CHALLENGE_MAX);
+    if (a->reply->text.len > CHALLENGE_MAX) {
+        err_set(a->e, ERR_PROTOCOL, "the server's challenge is longer than %d bytes",
+                CHALLENGE_MAX);
+        err_at(a->e, STAGE_AUTH);
+    } else if (text_unbase64(&challenge, a->reply->text.data, a->reply->text.len)) {
+        err_set(a->e, ERR_PROTOCOL, "the server's challenge is no base64");
+        err_at(a->e, STAGE_AUTH);
+    } else {
+        result = respond(a, &challenge);
+    }
     buf_release(&challenge);
-    buf_release(&line);
-    return status ? -1 : able;
+    return result;
 }
 
-static enum verdict judge(struct session *s, const struct reply *reply, struct err *e)
+/* Answer one 334, or cancel the exchange with "*" (RFC 4954 section 4). */
+static int answer(struct attempt *a, enum sasl_result *result)
 {
-    if (reply_class(reply) == 2) {
-        s->authenticated = true;
+    struct err why = ERR_INIT;
+    struct buf line;
+    int status;
+
+    *result = prepare_answer(a);
+    buf_init_secret(&line, COMMAND_MAX);
+    if (*result == SASL_OK) {
+        encode(&line, &a->response, false);
+        status = send_line(a, &line, line.len ? "<redacted>" : "");
+    } else {
+        err_move(&why, a->e);
+        buf_addch(&line, '*');
+        status = send_line(a, &line, "*");
+        if (!status)
+            err_move(a->e, &why);
+        err_release(&why);
+    }
+    buf_release(&line);
+    return status;
+}
+
+/* The server's last word on this mechanism, and whether it may be believed. */
+static enum verdict judge(struct attempt *a)
+{
+    const struct sasl_mechanism *mechanism = a->sasl.mechanism;
+
+    if (reply_class(a->reply) == 2) {
+        if (mechanism->finish && mechanism->finish(&a->sasl, a->e)) {
+            err_at(a->e, STAGE_AUTH);
+            return VERDICT_FAILED;
+        }
         return VERDICT_YES;
     }
-    refused(reply, e);
-    return is_protocol_failure(reply->code) ? VERDICT_NEXT : VERDICT_FAILED;
+    refused(a);
+    if (is_protocol_failure(a->reply->code))
+        return VERDICT_NEXT;
+    return mechanism->proof == SASL_TOKEN && a->e->kind == ERR_NOPERM ? VERDICT_RENEW
+                                                                      : VERDICT_FAILED;
+}
+
+static enum verdict converse(struct attempt *a)
+{
+    enum sasl_result result = SASL_OK;
+    const struct buf nothing = {.data = ""};
+
+    if (a->sasl.mechanism->initial)
+        result = respond(a, &nothing);
+    if (result != SASL_OK)
+        return VERDICT_NEXT;
+    if (send_auth(a))
+        return VERDICT_FAILED;
+    while (a->reply->code == 334) {
+        if (answer(a, &result))
+            return VERDICT_FAILED;
+        if (result != SASL_OK)
+            return result == SASL_FRAUD ? VERDICT_FAILED : VERDICT_NEXT;
+    }
+    return judge(a);
+}
+
+/* Any -PLUS mechanism in the offer says that the server can bind channels. */
+static bool offers_plus(const struct session *s)
+{
+    const struct sasl_mechanism *const *m;
+
+    for (m = sasl_all(); *m; m++) {
+        if ((*m)->binds && caps_has_mechanism(&s->caps, (*m)->name))
+            return true;
+    }
+    return false;
 }
 
 /* The whole exchange of one mechanism. E is filled unless the verdict is yes. */
-static enum verdict try_mechanism(struct session *s, const struct sasl_mechanism *mechanism,
-                                  const struct sasl_identity *identity, struct err *e)
+static enum verdict try_mechanism(struct session *s, const struct session_wishes *w,
+                                  const struct sasl_mechanism *mechanism, struct err *e)
 {
-    struct sasl sasl = {.mechanism = mechanism, .identity = identity};
-    enum verdict verdict = VERDICT_FAILED;
-    const struct reply *reply;
-    struct buf response;
-    bool held;
-    int able = 1;
+    struct attempt a = {.session = s, .e = e};
+    enum verdict verdict;
+    struct buf binding;
 
-    buf_init_secret(&response, RESPONSE_MAX);
-    if (send_auth(s, &sasl, &response, &held, &reply, e))
-        goto out;
-    while (able > 0 && reply->code == 334) {
-        able = answer(s, &sasl, &response, held, &reply, e);
-        held = false;
-    }
-    if (able < 0)
-        goto out;
-    verdict = judge(s, reply, e);
-    if (!able && verdict == VERDICT_FAILED && reply_class(reply) == 5)
+    buf_init_secret(&a.response, RESPONSE_MAX);
+    buf_init_secret(&binding, 1024);
+    sasl_init(&a.sasl, mechanism, w->identity);
+    a.sasl.host = w->server->host;
+    a.sasl.port = w->server->port;
+    a.sasl.plus_offered = offers_plus(s);
+    a.sasl.binding = &binding;
+    if (!tls_binding(dialog_stream(s->dialog), &a.sasl.binding_type, &binding))
+        a.sasl.binding_type = NULL;
+    if (mechanism->binds && !a.sasl.binding_type) {
+        err_set(e, ERR_UNAVAILABLE, "%s needs TLS to bind to", mechanism->name);
+        err_at(e, STAGE_AUTH);
         verdict = VERDICT_NEXT;
-out:
-    buf_release(&response);
+    } else {
+        verdict = converse(&a);
+    }
+    sasl_release(&a.sasl);
+    buf_release(&a.response);
+    buf_release(&binding);
     return verdict;
 }
 
 static int nothing_in_common(const struct session *s, const struct session_wishes *w,
                              struct err *e)
 {
-    struct buf offered;
-
     if (!(s->caps.bits & CAP_AUTH)) {
         err_set(e, ERR_UNAVAILABLE, "the server does not offer authentication here");
         err_hint(e, s->encrypted ? "is this its submission port?"
                                  : "many servers offer it only over TLS");
     } else {
-        buf_init(&offered, 512);
-        text_escape(&offered, s->caps.mechanisms.data, s->caps.mechanisms.len);
-        err_set(e, ERR_UNAVAILABLE, "no authentication mechanism in common; it offers: %s",
-                offered.data);
-        err_hint(e, w->mechanisms ? "--auth auto allows all that we know" : "");
-        buf_release(&offered);
+        err_set(
+            e, ERR_UNAVAILABLE,
+            "no authentication mechanism that the server offers can be used; it offers: %.600s",
+            s->caps.mechanisms.data);
+        err_hint(e, w->mechanisms ? "--auth auto allows all that we know" : "see --auth");
     }
     return err_at(e, STAGE_AUTH);
 }
@@ -184,6 +294,35 @@ static const struct sasl_mechanism *candidate(const struct session_wishes *w, si
     if (!w->mechanisms)
         return sasl_all()[n];
     return w->mechanisms[n] ? sasl_find(w->mechanisms[n]) : NULL;
+}
+
+static bool is_eligible(const struct session *s, const struct session_wishes *w,
+                        const struct sasl_mechanism *mechanism)
+{
+    return caps_has_mechanism(&s->caps, mechanism->name) &&
+           sasl_is_able(mechanism, w->identity) &&
+           (w->mechanisms || sasl_is_automatic(mechanism, w->identity));
+}
+
+/* A token that the server refused may just be old: one fresh one is asked for. */
+static enum verdict try_renewed(struct session *s, const struct session_wishes *w,
+                                const struct sasl_mechanism *mechanism, struct err *e)
+{
+    struct err why = ERR_INIT;
+    enum verdict verdict;
+
+    if (!w->identity->renew_token || dialog_is_over(s->dialog))
+        return VERDICT_FAILED;
+    sink_say(w->dialog.sink, EVENT_FACT, STAGE_AUTH,
+             "the token was refused; asking for another");
+    if (w->identity->renew_token(w->identity->renew_ctx, &why)) {
+        err_move(e, &why);
+        err_at(e, STAGE_AUTH);
+        return VERDICT_FAILED;
+    }
+    err_release(e);
+    verdict = try_mechanism(s, w, mechanism, e);
+    return verdict == VERDICT_RENEW ? VERDICT_FAILED : verdict;
 }
 
 int auth_authenticate(struct session *s, const struct session_wishes *w, struct err *e)
@@ -198,16 +337,16 @@ int auth_authenticate(struct session *s, const struct session_wishes *w, struct 
     if (may_speak(s, w, e))
         return -1;
     for (i = 0; (mechanism = candidate(w, i)); i++) {
-        if (!caps_has_mechanism(&s->caps, mechanism->name))
+        if (!is_eligible(s, w, mechanism) || dialog_is_over(s->dialog))
             continue;
         tried = true;
-        verdict = try_mechanism(s, mechanism, w->identity, e);
-        if (verdict == VERDICT_YES) {
-            err_release(e);
-            return 0;
-        }
-        if (verdict == VERDICT_FAILED)
-            return -1;
+        err_release(e);
+        verdict = try_mechanism(s, w, mechanism, e);
+        if (verdict == VERDICT_RENEW)
+            verdict = try_renewed(s, w, mechanism, e);
+        s->authenticated = verdict == VERDICT_YES;
+        if (verdict != VERDICT_NEXT)
+            return verdict == VERDICT_YES ? 0 : -1;
     }
     return tried ? -1 : nothing_in_common(s, w, e);
 }

@@ -10,7 +10,8 @@
 enum {
     FLIGHT = 16384,       /* a flight of queued commands goes out when it gets this long */
     LAST_WORDS_MS = 1000, /* how long a server that hung up on us is listened to */
-    QUIT_MS = 2000        /* the message is safe by then: nobody waits long for a goodbye */
+    QUIT_MS = 2000,       /* the message is safe by then: nobody waits long for a goodbye */
+    SECRET_MIN = 4        /* the least base64; shorter words are '*' and '=' */
 };
 
 struct dialog {
@@ -23,6 +24,7 @@ struct dialog {
     struct command *flight;
     size_t first, count, cap;
     struct buf out;         /* queued, not yet sent */
+    const char *secret;     /* the word of the last command that nobody may see, or NULL */
     struct reply reply;     /* the one being read or just read */
     bool complete;          /* reply is whole; the next line begins another */
     struct reply last_word; /* a refusal that nothing asked for, or a 421 */
@@ -84,6 +86,11 @@ int dialog_descriptor(const struct dialog *d)
     return d->stream->fd;
 }
 
+struct stream *dialog_stream(const struct dialog *d)
+{
+    return d->stream;
+}
+
 void dialog_pipeline(struct dialog *d, bool on)
 {
     d->pipelining = on;
@@ -124,13 +131,17 @@ static enum stage awaited_stage(const struct dialog *d, enum stage otherwise)
     return d->count ? d->flight[d->first].stage : otherwise;
 }
 
+/* A challenge stays between the server and us: with SCRAM's in hand a password can be guessed. */
+static const char challenge_shown[] = "<redacted>";
+
 static void emit_reply(struct dialog *d, const struct command *c)
 {
+    bool challenge = d->reply.code == 334;
     struct event event = {.kind = EVENT_REPLY,
                           .stage = c->stage,
                           .recipient = c->recipient,
-                          .text = d->reply.text.data,
-                          .text_len = d->reply.text.len,
+                          .text = challenge ? challenge_shown : d->reply.text.data,
+                          .text_len = challenge ? strlen(challenge_shown) : d->reply.text.len,
                           .code = d->reply.code,
                           .enhanced = d->reply.enhanced,
                           .elapsed_ns = d->reply.elapsed_ns};
@@ -185,6 +196,21 @@ static int dispatch(struct dialog *d, struct err *e)
     return 0;
 }
 
+/* A server that repeats what it was told, in a refusal say, does not get it shown by us. */
+static void mask_secret(const struct dialog *d, const char *line, size_t len)
+{
+    const char *end = line + len;
+    size_t secret_len = d->secret ? strlen(d->secret) : 0;
+    char *at;
+
+    if (secret_len < SECRET_MIN)
+        return;
+    while ((at = memmem(line, (size_t)(end - line), d->secret, secret_len))) {
+        memset(at, '*', secret_len);
+        line = at + secret_len;
+    }
+}
+
 /* One line of the server's. 1: it ended a reply, which has been dealt with; 0; -1. */
 static int take_line(struct dialog *d, const char *line, size_t len, enum stage stage,
                      struct err *e)
@@ -194,6 +220,7 @@ static int take_line(struct dialog *d, const char *line, size_t len, enum stage 
     if (d->complete)
         reply_clear(&d->reply);
     d->complete = false;
+    mask_secret(d, line, len);
     done = reply_line(&d->reply, line, len, e);
     if (done < 0)
         return err_at(e, awaited_stage(d, stage));
@@ -405,14 +432,15 @@ int dialog_ask(struct dialog *d, enum stage stage, const char *text, const char 
                const struct reply **reply, struct err *e)
 {
     struct command c = {.stage = stage};
+    const char *blank = strrchr(text, ' ');
+    int status;
 
     d->handler = NULL;
-    if (queue(d, &c, text, shown, e))
-        return ended(d, -1);
-    if (dialog_drain(d, e))
-        return -1;
+    d->secret = !shown ? NULL : blank ? blank + 1 : text;
+    status = queue(d, &c, text, shown, e) ? ended(d, -1) : dialog_drain(d, e);
+    d->secret = NULL;
     *reply = &d->reply;
-    return 0;
+    return status;
 }
 
 /* Await one reply that no command text asks for. */

@@ -51,6 +51,9 @@ void dialog_free(struct dialog *d);
 /* The descriptor, for getsockname. */
 int dialog_descriptor(const struct dialog *d);
 
+/* The stream, for what TLS knows of it; it changes with dialog_start_tls. */
+struct stream *dialog_stream(const struct dialog *d);
+
 /* Await the greeting. *REPLY is valid until the next call of any function here. */
 int dialog_greeting(struct dialog *d, const struct reply **reply, struct err *e);
 

@@ -137,7 +137,8 @@ static void converse(struct hostile *h, int fd, size_t recipients)
     struct server server = {.kind = SERVER_FD, .fd = fd, .tls = TLS_MODE_OFF};
     struct err e = ERR_INIT;
     char password[] = "hunter2";
-    struct sasl_identity identity = {"me", secret_take(password, strlen(password), &e)};
+    struct sasl_identity identity = {.user = "me",
+                                     .password = secret_take(password, strlen(password), &e)};
     struct sink sink = {observe, h};
     struct session_wishes wishes = {.server = &server,
                                     .dialog = {TIMEOUT_MS, deadline_in(RUN_MS), &sink},
@@ -154,7 +155,7 @@ static void converse(struct hostile *h, int fd, size_t recipients)
             body(session.dialog, h, &e);
         session_close(&session);
     }
-    secret_free((struct secret *)(uintptr_t)identity.password);
+    secret_free(identity.password);
     err_release(&e);
 }
 

@@ -3,8 +3,8 @@
 #
 #   start_exim DIR USER...         DIR/exim.env: port (STARTTLS), tls_port (implicit)
 #   start_opensmtpd DIR USER...    DIR/opensmtpd.env: the same
-#   start_submission DIR SINK USER...   Dovecot's, which relays everything to 127.0.0.1:SINK;
-#                                  DIR/submission.env: the same
+#   start_submission DIR USER...   Dovecot's, which relays everything to a test server with
+#                                  DIR/sink as its Maildir; DIR/submission.env: the same
 #   start_kdc DIR USER...          a Kerberos KDC for EXAMPLE.ORG; DIR/krb5.conf is for
 #                                  KRB5_CONFIG, DIR/krb5.keytab has smtp/localhost
 #
@@ -261,7 +261,7 @@ exim_scram() {
     local hash
     for hash in 1 256; do
         cat <<CONF
-scram_$hash:
+scram_sha_$hash:
   driver = dovecot
   public_name = SCRAM-SHA-$hash
   server_socket = /auth
@@ -329,9 +329,21 @@ missing_submission() {
     serve_lacks openssl dovecot submission-login
 }
 
+# Refuses recipients of the name nobody.
+start_sink() {
+    local dir=$1
+    serve_run "$dir" sink "$TESTSERVER" --maildir "$dir/sink" --ready "$dir/sink.env" \
+        --lifetime 1800 --rcpt 'nobody@*=550 5.1.1 no such user'
+    until [ -e "$dir/sink.env" ]; do
+        serve_alive "$dir" sink || return 1
+        sleep 0.05
+    done
+}
+
 start_submission() {
-    local dir=$1 sink=$2 mechanisms='plain login cram-md5 scram-sha-1 scram-sha-256'
-    shift 2
+    local dir=$1 mechanisms='plain login cram-md5 scram-sha-1 scram-sha-256'
+    shift
+    start_sink "$dir" || return 1
     mkdir -p "$dir/dovecot" "$dir/keys/default/HS256"
     serve_users "$dir" "$@"
     serve_token_key "$dir"
@@ -339,7 +351,7 @@ start_submission() {
     if [ -e "$dir/krb5.keytab" ] && [ -e /usr/lib/dovecot/modules/auth/libmech_gssapi.so ]; then
         mechanisms="$mechanisms gssapi"
     fi
-    serve_retry "$dir" submission_try "$sink" "$mechanisms"
+    serve_retry "$dir" submission_try "$(sed -n 's/^port=//p' "$dir/sink.env")" "$mechanisms"
 }
 
 submission_try() {
@@ -362,6 +374,7 @@ hostname = mail.example.org
 base_dir = $1/dovecot
 state_dir = $1/dovecot
 log_path = $1/dovecot.log
+login_log_format_elements = user=<%u> method=%m session=<%{session}> %k
 import_environment = TZ KRB5_CONFIG=$1/krb5.conf
 mail_location = maildir:$1/mail/%n
 submission_relay_host = 127.0.0.1
@@ -402,6 +415,7 @@ userdb {
 service auth {
   user = root
 }
+$(dovecot_no_penalty)
 service submission-login {
   inet_listener submission {
     port = $4

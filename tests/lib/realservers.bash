@@ -6,6 +6,7 @@
 #
 #   serve_prepare DIR             makes DIR, DIR/mail, a CA and a certificate (DIR/tls)
 #   start_postfix DIR USER...     Postfix with Dovecot's SASL; writes DIR/postfix.env
+#   start_postfix_cyrus DIR USER...   the same with Cyrus's SASL in its place
 #   serve_stop DIR                ends every server started below DIR, the last one first
 #
 # Exim, OpenSMTPD, Dovecot's submission server and a KDC are in otherservers.bash.
@@ -69,11 +70,12 @@ make_cert() {
 
 # ---- ports and processes ----
 
-# serve_ports N: N ports that nothing listens on now, below those the kernel gives away itself.
+# serve_ports N: N different ports that nothing listens on now, below those the kernel gives away itself.
 serve_ports() {
     local port ports=()
     while [ ${#ports[@]} -lt "$1" ]; do
         port=$((20000 + SRANDOM % 12000))
+        [[ " ${ports[*]} " != *" $port "* ]] || continue
         if ! (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
             ports+=("$port")
         fi
@@ -195,6 +197,17 @@ same_message() {
 
 # ---- Dovecot, as the authenticator of Postfix ----
 
+# Dovecot makes an address wait longer with each failure, up to 15 seconds; not here.
+dovecot_no_penalty() {
+    cat <<'CONF'
+service anvil {
+  unix_listener anvil-auth-penalty {
+    mode = 0
+  }
+}
+CONF
+}
+
 # start_dovecot_auth DIR SOCKET OWNER [MECHANISMS]: DIR/users is its password file.
 start_dovecot_auth() {
     local dir=$1 socket=$2
@@ -222,6 +235,7 @@ service auth {
     user = $3
   }
 }
+$(dovecot_no_penalty)
 CONF
     serve_run "$dir" dovecot dovecot -F -c "$dir/dovecot.conf"
     serve_wait "$dir" dovecot "$socket"
@@ -240,20 +254,58 @@ missing_postfix() {
 #   small_port   STARTTLS, with SIZE 10000
 #   silent_port  the same limit, not announced
 start_postfix() {
+    local dir=$1
+    postfix_prepare "$@"
+    serve_users "$@"
+    start_dovecot_auth "$dir" "$dir/queue/private/auth" postfix || {
+        cat "$dir/dovecot.out" "$dir/dovecot.log" >&2
+        return 1
+    }
+    serve_retry "$dir" postfix_try
+}
+
+postfix_prepare() {
     local dir=$1 user
     shift
     mkdir -p "$dir/postfix" "$dir/queue/private" "$dir/data"
     chown postfix "$dir/data" "$dir/queue/private"
     chmod 700 "$dir/queue/private"
-    serve_users "$dir" "$@"
     for user in "$@"; do
         echo "$user@example.org $user/"
     done >"$dir/postfix/mailboxes"
     postfix_main_cf "$dir" >"$dir/postfix/main.cf"
-    start_dovecot_auth "$dir" "$dir/queue/private/auth" postfix || {
-        cat "$dir/dovecot.out" "$dir/dovecot.log" >&2
-        return 1
-    }
+}
+
+missing_postfix_cyrus() {
+    local missing
+    missing=$(serve_lacks postfix openssl saslpasswd2)
+    [ -z "$missing" ] || { echo "$missing"; return; }
+    compgen -G '/usr/lib*/sasl2/libscram.so' >/dev/null ||
+        compgen -G '/usr/lib/*/sasl2/libscram.so' >/dev/null ||
+        echo "needs Cyrus SASL's SCRAM (libsasl2-modules)"
+}
+
+# start_postfix_cyrus DIR USER...: as start_postfix, with the passwords in a sasldb. AUTH has
+# SCRAM-SHA-256, SCRAM-SHA-1, CRAM-MD5, PLAIN and LOGIN. Debian's Postfix looks for Cyrus's
+# configuration in a folder beside its own, whatever cyrus_sasl_config_path says.
+start_postfix_cyrus() {
+    local dir=$1 user sasl=$1/postfix/sasl
+    postfix_prepare "$@"
+    shift
+    mkdir -p "$sasl"
+    cat >"$sasl/smtpd.conf" <<CONF
+pwcheck_method: auxprop
+auxprop_plugin: sasldb
+sasldb_path: $dir/sasldb
+mech_list: SCRAM-SHA-256 SCRAM-SHA-1 CRAM-MD5 PLAIN LOGIN
+CONF
+    for user in "$@"; do
+        printf 's3cret %s' "$user" |
+            saslpasswd2 -p -c -u example.org -f "$dir/sasldb" "$user" || return 1
+    done
+    chown postfix "$dir/sasldb"
+    postconf -c "$dir/postfix" -e smtpd_sasl_type=cyrus smtpd_sasl_path=smtpd \
+        "cyrus_sasl_config_path=$sasl" smtpd_sasl_local_domain=example.org || return 1
     serve_retry "$dir" postfix_try
 }
 

@@ -67,13 +67,13 @@ static const struct param_row {
     {"RRVS", true, 0, "RRVS"},
 };
 
-/* Whether an --offer line begins with WORD. */
-static bool extra_line(const struct options *options, const char *word)
+/* Whether a line of the offer begins with WORD. */
+static bool extra_line(const struct offer *offer, const char *word)
 {
     size_t len = strlen(word);
 
-    for (size_t i = 0; i < options->extra_count; i++) {
-        const char *line = options->extra[i];
+    for (size_t i = 0; i < offer->extra_count; i++) {
+        const char *line = offer->extra[i];
 
         if (strncasecmp(line, word, len) == 0 && (line[len] == '\0' || line[len] == ' '))
             return true;
@@ -90,7 +90,7 @@ static bool param_offered(const struct smtp *smtp, const char *name, size_t len,
             row->of_rcpt != of_rcpt)
             continue;
         return row->line == NULL ? smtp_has(smtp, (enum capability)row->cap)
-                                 : extra_line(smtp->server->options, row->line);
+                                 : extra_line(smtp_offer(smtp), row->line);
     }
     return false;
 }
@@ -99,7 +99,7 @@ static bool param_offered(const struct smtp *smtp, const char *name, size_t len,
 static const char *mail_value(struct smtp *smtp, const char *name, size_t len,
                               const char *value)
 {
-    unsigned long long limit = smtp->server->options->size_limit, size;
+    unsigned long long limit = smtp_offer(smtp)->size_limit, size;
 
     if (len == 4 && strncasecmp(name, "SIZE", len) == 0) {
         if (number_parse(value, ~0ULL, &size) < 0)
@@ -108,7 +108,7 @@ static const char *mail_value(struct smtp *smtp, const char *name, size_t len,
             return "552 5.3.4 Message is too big";
     } else if (len == 4 && strncasecmp(name, "BODY", len) == 0) {
         smtp->binary = strcasecmp(value, "BINARYMIME") == 0;
-        if (smtp->binary ? !extra_line(smtp->server->options, "BINARYMIME")
+        if (smtp->binary ? !extra_line(smtp_offer(smtp), "BINARYMIME")
                          : strcasecmp(value, "7BIT") != 0 && strcasecmp(value, "8BITMIME") != 0)
             return "501 5.5.4 Unknown body type";
     } else if (len == 8 && strncasecmp(name, "SMTPUTF8", len) == 0) {

@@ -72,6 +72,7 @@ static void serve(const struct options *options)
     make_dir(options->raw);
     server.tls = tls_load(&tls, options) ? &tls : NULL;
     server.scripts = load_scripts(&options->scripts);
+    server.gsasl = scram_open(options);
     store_open(&store, options->maildir, options->sha256);
     server.store = &store;
     listeners_open(&listeners, options);
@@ -82,6 +83,7 @@ static void serve(const struct options *options)
     for (size_t i = 0; i < options->scripts.count; i++)
         script_free(server.scripts[i]);
     free(server.scripts);
+    scram_close(server.gsasl);
     if (server.tls != NULL)
         tls_unload(server.tls);
 }

@@ -18,7 +18,7 @@ static void open_message(struct smtp *smtp)
 
 static bool too_big(const struct smtp *smtp, unsigned long long bytes)
 {
-    unsigned long long limit = smtp->server->options->size_limit;
+    unsigned long long limit = smtp_offer(smtp)->size_limit;
 
     return limit > 0 && smtp_has(smtp, CAP_SIZE) && bytes > limit;
 }

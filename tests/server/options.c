@@ -6,16 +6,19 @@
 #include <string.h>
 #include <strings.h>
 
-enum { EXIT_USAGE = 64 };
+#include "usage.h"
+
+/* So many rounds of SCRAM a server can be asked to do itself. */
+enum { EXIT_USAGE = 64, HONEST_ITERATIONS = 5000000 };
 
 static const char *const stage_names[] = {"greeting", "ehlo", "helo",      "starttls", "auth",
                                           "mail",     "rcpt", "data",      "dot",      "rset",
                                           "bdat",     "quit", "handshake", "body",     "other"};
 static const char *const action_names[] = {
     "none", "drop", "reset", "hang", "garbage", "drip", "endless", "longline", "closeafter"};
-static const char *const cap_names[] = {"STARTTLS", "AUTH", "PIPELINING",
-                                        "CHUNKING", "SIZE", "8BITMIME",
-                                        "SMTPUTF8", "DSN",  "ENHANCEDSTATUSCODES"};
+static const char *const lie_names[] = {
+    "none",    "nonce",     "iterations", "signature",       "nosignature",   "badbase64",
+    "badsalt", "emptysalt", "extension",  "longserverfirst", "success-early", "servererror"};
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 const char *stage_name(enum stage stage)
@@ -82,80 +85,63 @@ static void take_user(struct options *o, const char *arg)
     words_add(&o->users, arg);
 }
 
+static void take_token(struct options *o, const char *arg)
+{
+    const char *colon = strchr(arg, ':');
+
+    if (colon == NULL || colon == arg)
+        die(EXIT_USAGE, "--token wants NAME:TOKEN");
+    words_add(&o->tokens, arg);
+}
+
 static void take_script(struct options *o, const char *arg)
 {
     words_add(&o->scripts, arg);
 }
 
-/* The bit of a named capability that WORD of LEN bytes is, 0: none of them. */
-static unsigned capability_of(const char *word, size_t len)
-{
-    for (size_t i = 0; i < COUNT(cap_names); i++)
-        if (strlen(cap_names[i]) == len && strncasecmp(cap_names[i], word, len) == 0)
-            return 1u << i;
-    return 0;
-}
-
-static void offer_line(struct options *o, const char *line, size_t len)
-{
-    o->extra = must_realloc(o->extra, (o->extra_count + 1) * sizeof(*o->extra));
-    o->extra[o->extra_count] = must_calloc(len + 1, 1);
-    memcpy(o->extra[o->extra_count++], line, len);
-}
-
-static void offer_word(struct options *o, const char *word, size_t len)
-{
-    unsigned cap = capability_of(word, len);
-    char digits[24];
-
-    o->caps |= cap;
-    if (cap == 0 && strncasecmp(word, "SIZE=", 5) == 0) {
-        snprintf(digits, sizeof(digits), "%.*s", (int)(len - 5), word + 5);
-        if (number_parse(digits, 1ULL << 60, &o->size_limit) < 0)
-            die(EXIT_USAGE, "--offer SIZE wants a number of bytes, not '%s'", digits);
-        o->caps |= CAP_SIZE;
-    } else if (cap == 0) {
-        offer_line(o, word, len);
-    }
-}
-
-static void refuse_word(struct options *o, const char *word, size_t len)
-{
-    unsigned cap = capability_of(word, len);
-
-    if (cap == 0)
-        die(EXIT_USAGE, "--no: unknown capability '%.*s'", (int)len, word);
-    o->caps &= ~cap;
-}
-
-static void each_word(struct options *o, const char *list,
-                      void (*use)(struct options *, const char *, size_t))
-{
-    while (*list != '\0') {
-        size_t len = strcspn(list, ",");
-        const char *word = list;
-        size_t used = len;
-
-        list += len + (list[len] == ',');
-        while (used > 0 && *word == ' ') {
-            word++;
-            used--;
-        }
-        while (used > 0 && word[used - 1] == ' ')
-            used--;
-        if (used > 0)
-            use(o, word, used);
-    }
-}
-
 static void take_offer(struct options *o, const char *arg)
 {
-    each_word(o, arg, offer_word);
+    offer_add(&o->offer, "--offer", arg);
+}
+
+static void take_offer_before(struct options *o, const char *arg)
+{
+    offer_add(&o->offer_before_tls, "--offer-before-tls", arg);
+}
+
+static void take_offer_after(struct options *o, const char *arg)
+{
+    offer_add(&o->offer_after_tls, "--offer-after-tls", arg);
 }
 
 static void take_no(struct options *o, const char *arg)
 {
-    each_word(o, arg, refuse_word);
+    offer_remove(&o->offer, "--no", arg);
+}
+
+static void take_alert(struct options *o, const char *arg)
+{
+    unsigned long long alert;
+
+    if (number_parse(arg, 255, &alert) < 0)
+        die(EXIT_USAGE, "--tls-alert wants a number up to 255, not '%s'", arg);
+    o->tls_alert = (int)alert;
+}
+
+/* More than an int holds is wanted too, of a liar. */
+static void take_iterations(struct options *o, const char *arg)
+{
+    if (number_parse(arg, ~0ULL, &o->scram_iterations) < 0)
+        die(EXIT_USAGE, "--scram-iterations wants a number, not '%s'", arg);
+}
+
+static void take_lie(struct options *o, const char *arg)
+{
+    for (size_t i = LIE_NONE + 1; i < COUNT(lie_names); i++)
+        if (strcmp(lie_names[i], arg) == 0)
+            o->lie = (enum lie_kind)i;
+    if (o->lie == LIE_NONE)
+        die(EXIT_USAGE, "--lie: unknown lie '%s'", arg);
 }
 
 /* Reads STAGE or STAGE:N and the equals sign; returns what is behind it. */
@@ -299,9 +285,17 @@ static const struct option_row rows[] = {
     STRING("tls-priority", tls_priority),
     STRING("tls-client-ca", tls_client_ca),
     FLAG("tls-client-required", tls_client_required),
+    STRING("tls-ocsp", tls_ocsp),
+    CALL("tls-alert", take_alert),
     CALL("user", take_user),
+    CALL("token", take_token),
     STRING("mechs", mechs),
+    CALL("scram-iterations", take_iterations),
+    STRING("scram-salt", scram_salt),
+    CALL("lie", take_lie),
     CALL("offer", take_offer),
+    CALL("offer-before-tls", take_offer_before),
+    CALL("offer-after-tls", take_offer_after),
     CALL("no", take_no),
     FLAG("auth-in-clear", auth_in_clear),
     FLAG("require-auth", require_auth),
@@ -364,6 +358,10 @@ static void options_check(struct options *o)
         die(EXIT_USAGE, "--make-cert-only wants --make-cert DIR");
     if (o->tls_client_required && o->tls_client_ca == NULL)
         die(EXIT_USAGE, "--tls-client-required wants --tls-client-ca FILE");
+    if (o->lie == LIE_NONE &&
+        (o->scram_iterations == 0 || o->scram_iterations > HONEST_ITERATIONS))
+        die(EXIT_USAGE, "--scram-iterations from 1 to %d, others only with --lie iterations",
+            HONEST_ITERATIONS);
     if (o->lifetime_s == 0 || o->max_conn == 0)
         die(EXIT_USAGE, "--lifetime and --max-conn want a number from 1");
     for (size_t i = 0; i < o->listen_count; i++)
@@ -374,14 +372,20 @@ static void options_check(struct options *o)
 void options_parse(struct options *options, int argc, char **argv)
 {
     memset(options, 0, sizeof(*options));
-    options->caps = CAP_ALL;
+    options->offer.caps = CAP_ALL;
     options->mechs = "PLAIN LOGIN";
+    options->scram_iterations = 4096;
+    options->tls_alert = -1;
     options->tls_priority = "NORMAL";
     options->lifetime_s = 600;
     options->max_conn = 256;
     for (int i = 1; i < argc; i++) {
         const char *next = i + 1 < argc ? argv[i + 1] : NULL;
 
+        if (strcmp(argv[i], "--help") == 0) {
+            usage_print();
+            exit(0);
+        }
         if (strncmp(argv[i], "--", 2) != 0)
             die(EXIT_USAGE, "unexpected argument '%s'", argv[i]);
         if (take_option(options, argv[i] + 2, next))
@@ -399,8 +403,9 @@ static void rules_free(struct rules *rules)
 
 void options_free(struct options *options)
 {
-    for (size_t i = 0; i < options->extra_count; i++)
-        free(options->extra[i]);
+    offer_free(&options->offer);
+    offer_free(&options->offer_before_tls);
+    offer_free(&options->offer_after_tls);
     for (size_t i = 0; i < options->rcpt_count; i++) {
         free(options->rcpts[i].glob);
         text_free(&options->rcpts[i].reply);
@@ -408,9 +413,9 @@ void options_free(struct options *options)
     rules_free(&options->replies);
     rules_free(&options->actions);
     rules_free(&options->delays);
-    free(options->extra);
     free(options->rcpts);
     free(options->users.v);
+    free(options->tokens.v);
     free(options->scripts.v);
     free(options->listens);
 }

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "offer.h"
 #include "text.h"
 
 /* What the server is about to answer (or to do, from STAGE_HANDSHAKE on). */
@@ -41,17 +42,20 @@ enum action {
     ACTION_CLOSEAFTER
 };
 
-enum capability {
-    CAP_STARTTLS = 1,
-    CAP_AUTH = 2,
-    CAP_PIPELINING = 4,
-    CAP_CHUNKING = 8,
-    CAP_SIZE = 16,
-    CAP_8BITMIME = 32,
-    CAP_SMTPUTF8 = 64,
-    CAP_DSN = 128,
-    CAP_ENHANCED = 256,
-    CAP_ALL = 511
+/* What a SCRAM server does wrong (auth_lie.c). */
+enum lie_kind {
+    LIE_NONE,
+    LIE_NONCE,
+    LIE_ITERATIONS,
+    LIE_SIGNATURE,
+    LIE_NOSIGNATURE,
+    LIE_BADBASE64,
+    LIE_BADSALT,
+    LIE_EMPTYSALT,
+    LIE_EXTENSION,
+    LIE_LONGSERVERFIRST,
+    LIE_SUCCESS_EARLY,
+    LIE_SERVERERROR
 };
 
 /* One --reply, --at or --delay. */
@@ -93,14 +97,16 @@ struct options {
     const char *ready;
     const char *make_cert;
     bool make_cert_only;
-    const char *tls_cert, *tls_key, *tls_priority, *tls_client_ca;
+    const char *tls_cert, *tls_key, *tls_priority, *tls_client_ca, *tls_ocsp;
     bool tls_client_required;
-    struct words users; /* NAME:PASSWORD */
+    int tls_alert;       /* answers each ClientHello; -1: none */
+    struct words users;  /* NAME:PASSWORD */
+    struct words tokens; /* NAME:TOKEN */
     const char *mechs;
-    unsigned caps;                 /* enum capability, or-ed */
-    unsigned long long size_limit; /* bytes; 0: none */
-    char **extra;                  /* further EHLO lines; owned */
-    size_t extra_count;
+    unsigned long long scram_iterations;
+    const char *scram_salt; /* in base64; NULL: a new one each time */
+    enum lie_kind lie;
+    struct offer offer, offer_before_tls, offer_after_tls;
     bool auth_in_clear, require_auth, require_tls;
     const char *maildir, *transcript, *raw;
     bool discard, sha256;
@@ -113,7 +119,8 @@ struct options {
     unsigned long long max_conn;
 };
 
-/* Fills OPTIONS from the arguments; what is wrong there ends the program with 64. */
+/* Fills OPTIONS from the arguments; what is wrong there ends the program with 64,
+ * --help with 0. */
 void options_parse(struct options *options, int argc, char **argv);
 void options_free(struct options *options);
 

@@ -108,15 +108,26 @@ static int run_bytes(struct run *run, const struct step *step)
     return body_read_chunk(&body, run->conn, NULL, step->number);
 }
 
-static int run_starttls(struct run *run, const struct step *step)
+/* Before a handshake: what was sent in clear is sent, what came in clear is forgotten. */
+static int leave_clear(struct run *run)
 {
-    (void)step;
     if (run->server->tls == NULL || run->conn->tls != NULL)
         return mismatch(run, "starttls", "no certificate, or TLS is on already");
     run->conn->pos = run->conn->end = 0;
-    if (conn_flush(run->conn) < 0)
+    return conn_flush(run->conn);
+}
+
+static int run_starttls(struct run *run, const struct step *step)
+{
+    (void)step;
+    return leave_clear(run) < 0 ? -1 : tls_handshake(run->server->tls, run->conn);
+}
+
+static int run_tlsalert(struct run *run, const struct step *step)
+{
+    if (leave_clear(run) < 0)
         return -1;
-    return tls_handshake(run->server->tls, run->conn);
+    return tls_refuse(run->server->tls, run->conn, (int)(step->number & 255));
 }
 
 static int run_delay(struct run *run, const struct step *step)
@@ -204,6 +215,7 @@ static const struct verb {
     {"data", ARG_NONE, run_data},
     {"bytes", ARG_NUMBER, run_bytes},
     {"starttls", ARG_NONE, run_starttls},
+    {"tlsalert", ARG_NUMBER, run_tlsalert},
     {"delay", ARG_NUMBER, run_delay},
     {"split", ARG_TWO, run_split},
     {"drop", ARG_NONE, run_drop},

@@ -5,9 +5,20 @@
 #include <string.h>
 #include <strings.h>
 
+#include "auth.h"
+
+const struct offer *smtp_offer(const struct smtp *smtp)
+{
+    const struct options *options = smtp->server->options;
+    const struct offer *phase =
+        smtp->conn->tls == NULL ? &options->offer_before_tls : &options->offer_after_tls;
+
+    return phase->given ? phase : &options->offer;
+}
+
 bool smtp_has(const struct smtp *smtp, enum capability capability)
 {
-    return (smtp->server->options->caps & (unsigned)capability) != 0;
+    return (smtp_offer(smtp)->caps & (unsigned)capability) != 0;
 }
 
 bool smtp_offers_tls(const struct smtp *smtp)
@@ -19,8 +30,9 @@ bool smtp_offers_auth(const struct smtp *smtp)
 {
     const struct options *options = smtp->server->options;
 
-    return smtp_has(smtp, CAP_AUTH) && options->users.count > 0 &&
-           (smtp->conn->tls != NULL || options->auth_in_clear);
+    return smtp_has(smtp, CAP_AUTH) && auth_possible(options) &&
+           (smtp->conn->tls != NULL || options->auth_in_clear ||
+            options->offer_before_tls.given);
 }
 
 void smtp_forget(struct smtp *smtp)
@@ -49,16 +61,20 @@ static bool good_domain(const char *args)
 /* The lines of the EHLO reply (RFC 5321 4.1.1.1). */
 static void list_capabilities(struct smtp *smtp, struct text *reply)
 {
-    const struct options *options = smtp->server->options;
+    const struct offer *offer = smtp_offer(smtp);
 
     if (smtp_has(smtp, CAP_PIPELINING))
         text_addf(reply, "\nPIPELINING");
     if (smtp_has(smtp, CAP_SIZE))
-        text_addf(reply, "\nSIZE %llu", options->size_limit);
-    if (smtp_offers_tls(smtp))
+        text_addf(reply, "\nSIZE %llu", offer->size_limit);
+    /* A list made for TLS may lie; STARTTLS is refused all the same. */
+    if (smtp_offers_tls(smtp) ||
+        (offer == &smtp->server->options->offer_after_tls && smtp_has(smtp, CAP_STARTTLS)))
         text_addf(reply, "\nSTARTTLS");
-    if (smtp_offers_auth(smtp))
-        text_addf(reply, "\nAUTH %s", options->mechs);
+    if (smtp_offers_auth(smtp) && offer->auth != NULL)
+        text_addf(reply, "\n%s", offer->auth);
+    else if (smtp_offers_auth(smtp))
+        text_addf(reply, "\nAUTH %s", smtp->server->options->mechs);
     if (smtp_has(smtp, CAP_ENHANCED))
         text_addf(reply, "\nENHANCEDSTATUSCODES");
     if (smtp_has(smtp, CAP_8BITMIME))
@@ -69,8 +85,8 @@ static void list_capabilities(struct smtp *smtp, struct text *reply)
         text_addf(reply, "\nDSN");
     if (smtp_has(smtp, CAP_CHUNKING))
         text_addf(reply, "\nCHUNKING");
-    for (size_t i = 0; i < options->extra_count; i++)
-        text_addf(reply, "\n%s", options->extra[i]);
+    for (size_t i = 0; i < offer->extra_count; i++)
+        text_addf(reply, "\n%s", offer->extra[i]);
 }
 
 static int hello(struct smtp *smtp, const char *args, bool esmtp)

@@ -22,6 +22,7 @@ struct server {
     struct tls *tls; /* NULL: there is no certificate */
     struct store *store;
     struct script **scripts; /* as many as options->scripts */
+    struct Gsasl *gsasl;     /* NULL: no SCRAM */
 };
 
 enum { ENVELOPE_MAX = 16 * 1024 * 1024, USER_MAX = 256 };
@@ -47,6 +48,8 @@ void smtp_serve(const struct server *server, struct conn *conn, unsigned long lo
 
 /* Forgets the transaction (RSET). */
 void smtp_forget(struct smtp *smtp);
+/* What EHLO offers at this point of the connection. */
+const struct offer *smtp_offer(const struct smtp *smtp);
 bool smtp_has(const struct smtp *smtp, enum capability capability);
 /* STARTTLS is on offer just now; AUTH is. */
 bool smtp_offers_tls(const struct smtp *smtp);
@@ -75,5 +78,10 @@ int smtp_rcpt(struct smtp *smtp, char *args);
 int smtp_data(struct smtp *smtp, char *args);
 int smtp_bdat(struct smtp *smtp, char *args);
 int smtp_auth(struct smtp *smtp, char *args);
+
+/* auth_scram.c: GNU SASL for all connections, where --mechs names what needs it; NULL: nothing
+ * does. Ends the program with 69 where it is wanted but not built in. */
+struct Gsasl *scram_open(const struct options *options);
+void scram_close(struct Gsasl *gsasl);
 
 #endif

@@ -2,7 +2,6 @@
 #include "tap.h"
 
 #include "smtp/caps.h"
-#include "smtp/sasl.h"
 
 #include <stdlib.h>
 
@@ -131,52 +130,10 @@ static void too_many(void)
     caps_release(&c);
 }
 
-static void sasl(void)
-{
-    struct err e = ERR_INIT;
-    char password[] = "pass\xc3\xa9";
-    struct sasl_identity identity = {"me@example.org", secret_take(password, 6, &e)};
-    struct sasl s = {.identity = &identity};
-    struct buf out;
-
-    ok(sasl_find("plain") == sasl_find("PLAIN") && sasl_find("LOGIN"), "found in any case");
-    ok(!sasl_find("") && !sasl_find("PLAI") && !sasl_find("PLAINX") && !sasl_find("NTLM"),
-       "no others");
-    ok(sasl_all()[0] == sasl_find("PLAIN") && sasl_all()[1] == sasl_find("LOGIN"),
-       "PLAIN before LOGIN");
-    buf_init_secret(&out, 1000);
-    s.mechanism = sasl_find("PLAIN");
-    ok(s.mechanism->initial && !s.mechanism->respond(&s, "", 0, &out), "PLAIN begins");
-    same_bytes(out.data, out.len, "\0me@example.org\0pass\xc3\xa9", 22,
-               "with user and password (RFC 4616)");
-    s.step = 1;
-    ok(s.mechanism->respond(&s, "", 0, &out) == -1, "and has no second step");
-    s.step = 0;
-    ok(s.mechanism->respond(&s, "x", 1, &out) == -1, "nor an answer to a challenge");
-    buf_release(&out);
-    s.mechanism = sasl_find("LOGIN");
-    ok(!s.mechanism->initial && !s.mechanism->respond(&s, "User\0x", 6, &out) &&
-           !strcmp(out.data, "me@example.org"),
-       "LOGIN: the user first, whatever the prompt");
-    buf_clear(&out);
-    s.step = 1;
-    ok(!s.mechanism->respond(&s, "", 0, &out) && !strcmp(out.data, "pass\xc3\xa9"),
-       "then the password");
-    s.step = 2;
-    ok(s.mechanism->respond(&s, "", 0, &out) == -1, "then nothing");
-    buf_release(&out);
-    buf_init_secret(&out, 10);
-    s = (struct sasl){.mechanism = sasl_find("PLAIN"), .identity = &identity};
-    ok(s.mechanism->respond(&s, "", 0, &out) == -1, "what does not fit is an error");
-    buf_release(&out);
-    secret_free((struct secret *)(uintptr_t)identity.password);
-}
-
 int main(void)
 {
     keywords();
     mechanisms();
     too_many();
-    sasl();
     return tap_end();
 }

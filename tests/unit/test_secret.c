@@ -164,7 +164,7 @@ static bool from_file(void)
         return false;
     settings_init(&settings);
     settings.password_file = path;
-    s = password_obtain(&settings, "me", &taken, DEADLINE_NEVER, &e);
+    s = password_obtain(&settings, "me", "localhost", &taken, DEADLINE_NEVER, &e);
     if (!want)
         return !s && e.kind == want_kind && e.stage == STAGE_AUTH;
     return s && secret_length(s) == strlen(want) && !strcmp(secret_bytes(s), want);
@@ -216,7 +216,7 @@ static bool missing_file(void)
 
     settings_init(&settings);
     settings.password_file = "/nonexistent/password";
-    return !password_obtain(&settings, "me", &taken, DEADLINE_NEVER, &e) &&
+    return !password_obtain(&settings, "me", "localhost", &taken, DEADLINE_NEVER, &e) &&
            e.kind == ERR_NOINPUT;
 }
 
@@ -228,7 +228,7 @@ static bool from_command(void)
 
     settings_init(&settings);
     settings.password_command = "echo hunter2; echo more";
-    s = password_obtain(&settings, "me", &taken, DEADLINE_NEVER, &e);
+    s = password_obtain(&settings, "me", "localhost", &taken, DEADLINE_NEVER, &e);
     return s && !strcmp(secret_bytes(s), "hunter2");
 }
 
@@ -240,7 +240,7 @@ static bool from_failing_command(void)
 
     settings_init(&settings);
     settings.password_command = "echo hunter2; exit 1";
-    return !password_obtain(&settings, "me", &taken, DEADLINE_NEVER, &e) &&
+    return !password_obtain(&settings, "me", "localhost", &taken, DEADLINE_NEVER, &e) &&
            e.kind == ERR_NOPERM && !strstr(e.message, "hunter2");
 }
 
@@ -252,7 +252,7 @@ static bool from_taken(void)
     struct secret *taken = secret_take(word, 7, &e), *s;
 
     settings_init(&settings);
-    s = password_obtain(&settings, "me", &taken, DEADLINE_NEVER, &e);
+    s = password_obtain(&settings, "me", "localhost", &taken, DEADLINE_NEVER, &e);
     return s && !taken && !strcmp(secret_bytes(s), "hunter2");
 }
 

@@ -1,0 +1,17 @@
+/* identity.h: who authenticates in a run, by which mechanisms and with what secret. */
+#ifndef SEND_IDENTITY_H
+#define SEND_IDENTITY_H
+
+#include "send/job.h"
+
+/* Understand --user, --auth and their kin for the job's parsed server; a login that only a netrc
+ * file knows is looked up. -1 with ERR_USAGE, or what netrc_find says. */
+int identity_parse(struct job *job, struct err *e);
+
+/* Fetch the password or token that the mechanisms in question need. TAKEN is what
+ * SMTPSEND_PASSWORD held, or NULL; the job takes it. -1 with ERR_NOPERM and kin. */
+int identity_arm(struct job *job, struct secret **taken, struct err *e);
+
+void identity_release(struct job *job);
+
+#endif
