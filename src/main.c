@@ -46,11 +46,23 @@ static int print_version(struct err *e)
 static int read_settings(int argc, char **argv, struct settings *settings, char ***recipients,
                          struct secret **password, struct err *e)
 {
+    struct err unsaid = ERR_INIT;
+    int environment;
+
     settings_init(settings);
-    if (password_from_environment(password, e) || environment_read(settings, e) ||
-        options_read(argc, argv, settings, recipients, e))
+    if (password_from_environment(password, e))
         return -1;
-    return 0;
+    environment = environment_read(settings, e);
+    if (!environment)
+        return options_read(argc, argv, settings, recipients, e);
+    /* Whoever asks for help gets it, whatever the environment holds. */
+    if (options_read(argc, argv, settings, recipients, &unsaid) ||
+        !(settings->help || settings->version))
+        environment = -1;
+    else
+        err_release(e);
+    err_release(&unsaid);
+    return e->kind == ERR_NONE ? 0 : environment;
 }
 
 int main(int argc, char **argv)
@@ -64,6 +76,7 @@ int main(int argc, char **argv)
 
     open_standard_descriptors();
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     if (read_settings(argc, argv, &settings, &recipients, &password, &e)) {
         report_init(&report, settings.quiet, 0);
         report_error(&report, &e, NULL);

@@ -164,7 +164,7 @@ b.^M$
     wire '\nonly text\n' && same '\r\nonly text\r\n' $((n += 1))
     wire 'only text\n' && same '\r\nonly text\r\n' $((n += 1))
     wire ' folded: nothing\n' && same '\r\n folded: nothing\r\n' $((n += 1))
-    wire 'S: x\nno field\nBcc: y\n' && same 'S: x\r\n\r\nno field\r\nBcc: y\r\n' $((n += 1))
+    wire 'S: x\nno field\nX: y\n' && same 'S: x\r\n\r\nno field\r\nX: y\r\n' $((n += 1))
     submit --add-headers=no a@example.org </dev/null
     expect 0
     same '\r\n' $((n += 1))
@@ -368,4 +368,19 @@ b.^M$
     expect 0
     run envelope
     refute_output --partial SIZE=
+}
+
+@test "a header that breaks off before the recipients: 65, and no Bcc goes out as text" {
+    start_server
+    printf '%s\n' 'To: you@example.org' 'Subject: a long one that' 'was wrapped badly' \
+        'Bcc: secret@example.org' '' 'text' >"$message"
+    send a@example.org
+    expect 65 'smtpsend: message: ' "no field: 'was wrapped badly'" 'empty line'
+    send -t
+    expect 65 'was wrapped badly'
+    [ ! -e "$(delivered)" ] || fail "it was sent"
+    # What plainly is a body without an empty line before it still goes.
+    printf '%s\n' 'Subject: x' 'hello' 'world' >"$message"
+    send a@example.org
+    expect 0
 }

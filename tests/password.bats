@@ -160,3 +160,21 @@ PYTHON
     refute_output --partial '> AUTH'
     authenticated
 }
+
+@test "--password-command that leaves something running behind is not waited for" {
+    start_server --user me:geheim --auth-in-clear
+    SECONDS=0
+    send --user me --allow-cleartext-auth --password-command 'echo geheim; sleep 50 &' \
+        a@example.org
+    expect 0
+    [ "$SECONDS" -lt 40 ] || fail "it took $SECONDS s"
+}
+
+@test "--password-command does not inherit the socket that was handed in" {
+    start_server --user me:geheim --auth-in-clear
+    exec 7<>"/dev/tcp/127.0.0.1/$port"
+    submit --server fd:7 --tls off --user me --allow-cleartext-auth \
+        --password-command '[ ! -e /proc/self/fd/7 ] && echo geheim' a@example.org <"$message"
+    exec 7>&-
+    expect 0
+}

@@ -257,3 +257,23 @@ issue() {
         a@example.org < <(cat "$message")
     expect 0 "sha256=$sum"
 }
+
+@test "--tls off contradicts a pin: 64; without it a pin makes TLS required, to loopback too" {
+    make_certificate
+    start_server --tls-cert "$cert" --tls-key "$key"
+    pin=sha256:$(printf 'a%.0s' {1..64})
+    send --tls off --tls-pin "$pin" a@example.org
+    expect 64 '--tls-pin'
+    SMTPSEND_TLS_PIN=$pin send --tls off a@example.org
+    expect 64 '--tls-pin'
+    send --tls-pin "$pin" a@example.org
+    expect 76 'not the pinned one'
+}
+
+@test "SSLKEYLOGFILE is not honoured" {
+    make_certificate
+    start_server --tls-cert "$cert" --tls-key "$key"
+    SSLKEYLOGFILE=$BATS_TEST_TMPDIR/keys send --tls required --tls-insecure a@example.org
+    expect 0
+    [ ! -s "$BATS_TEST_TMPDIR/keys" ] || fail 'the keys were written down'
+}

@@ -158,3 +158,28 @@ need_ipv6() {
     send --add-headers=no -v a@example.org
     expect 0 "sha256=$(sed 's/$/\r/' "$message" | sha256sum | cut -d ' ' -f 1)"
 }
+
+@test "--deadline: past it the end of a streamed message is not sent" {
+    start_server
+    run --separate-stderr bash -c '{ printf "Subject: x\n\n"; sleep 2; echo y; } |
+        "$SMTPSEND" --server "127.0.0.1:$1" --stream --deadline 1 -f a@example.org b@example.org' \
+        - "$port"
+    assert_equal "$status" 75
+    stop_server
+    [ ! -e "$(delivered)" ] || fail 'it was delivered all the same'
+}
+
+@test "a limit on file sizes is 74, and a log that can't grow is no reason to die" {
+    start_server
+    run --separate-stderr bash -c 'ulimit -f 1
+        { printf "Subject: x\n\n"; yes x | head -c 3000000; } |
+        TMPDIR=/tmp "$SMTPSEND" --server "127.0.0.1:$1" -f a@example.org b@example.org' - "$port"
+    assert_equal "$status" 74
+}
+
+@test "schemes that are none here are not taken for hosts: 64" {
+    for server in mx: srv:example.org srv:smtp lmtp+unix:/x lmtp://h mx:/x; do
+        submit --server "$server" a@example.org <"$message"
+        expect 64 'unknown scheme'
+    done
+}

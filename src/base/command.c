@@ -13,7 +13,7 @@
 
 extern char **environ;
 
-enum { OUT, ERR, PIPES, STDERR_MAX = 8192, STDERR_SHOWN = 200, NAP_MS = 5 };
+enum { OUT, ERR, PIPES, STDERR_MAX = 8192, STDERR_SHOWN = 200, NAP_MS = 10 };
 
 /* Attributes of the child: a group of its own (so that all of it can be killed), the signals of
  * a new program. */
@@ -66,27 +66,28 @@ static bool take(int fd, struct buf *buf)
     return n > 0 || (n < 0 && errno == EINTR);
 }
 
-/* Read both pipes to their ends. -1 when the deadline comes first. */
-static int collect(int pipes[PIPES][2], struct deadline deadline, struct buf *out,
-                   struct buf *said)
+/* Take what the command says on both pipes until it has ended and they are empty: something that
+ * it leaves running in the background may hold them open. -1 when the deadline comes first. */
+static int collect(pid_t pid, int pipes[PIPES][2], struct deadline deadline, struct buf *out,
+                   struct buf *said, int *status)
 {
     struct pollfd fds[PIPES] = {{.fd = pipes[OUT][0], .events = POLLIN},
                                 {.fd = pipes[ERR][0], .events = POLLIN}};
+    bool ended = false;
     int n;
 
-    /* What it leaves running in the background may keep stderr open: stdout's end counts. */
-    while (fds[OUT].fd >= 0) {
-        n = poll(fds, PIPES, deadline_poll_ms(deadline));
-        if (n == 0 && deadline_passed(deadline))
-            return -1;
-        if (n <= 0)
-            continue;
-        if (fds[ERR].revents && !take(fds[ERR].fd, said))
-            fds[ERR].fd = -1;
-        if (fds[OUT].revents && !take(fds[OUT].fd, out))
+    for (;;) {
+        n = poll(fds, PIPES, ended ? 0 : NAP_MS);
+        if (n > 0 && fds[OUT].revents && !take(fds[OUT].fd, out))
             fds[OUT].fd = -1;
+        if (n > 0 && fds[ERR].revents && !take(fds[ERR].fd, said))
+            fds[ERR].fd = -1;
+        if (ended && (n == 0 || (fds[OUT].fd < 0 && fds[ERR].fd < 0)))
+            return 0;
+        if (deadline_passed(deadline))
+            return -1;
+        ended = ended || waitpid(pid, status, WNOHANG) == pid;
     }
-    return 0;
 }
 
 /* The last line that the command wrote to stderr, escaped. */
@@ -100,24 +101,6 @@ static void last_line(const struct buf *said, struct buf *shown)
     while (begin && said->data[begin - 1] != '\n' && end - begin < STDERR_SHOWN)
         begin--;
     text_escape(shown, said->data + begin, end - begin);
-}
-
-/* Wait for the end of a command whose output has ended, still taking what it has to say on stderr:
- * it must not block there. -1 when the deadline comes first. */
-static int await_end(pid_t pid, struct pollfd *fd, struct deadline deadline, struct buf *said,
-                     int *status)
-{
-    pid_t ended;
-
-    for (;;) {
-        ended = waitpid(pid, status, WNOHANG);
-        if (ended == pid || (ended < 0 && errno != EINTR))
-            return 0;
-        if (deadline_passed(deadline))
-            return -1;
-        if (poll(fd, 1, NAP_MS) > 0 && fd->revents && !take(fd->fd, said))
-            fd->fd = -1;
-    }
 }
 
 static int judge(const char *what, int status, const struct buf *said, struct err *e)
@@ -142,7 +125,6 @@ static int run(const char *command, const char *what, int pipes[PIPES][2],
                struct deadline deadline, struct buf *out, struct err *e)
 {
     struct buf said;
-    struct pollfd err_fd = {.fd = pipes[ERR][0], .events = POLLIN};
     pid_t pid;
     int status = 0, code = start(command, pipes, &pid);
 
@@ -151,8 +133,7 @@ static int run(const char *command, const char *what, int pipes[PIPES][2],
     if (code)
         return err_system(e, ERR_OS, code, "can't run the command of %s", what);
     buf_init(&said, STDERR_MAX);
-    if (collect(pipes, deadline, out, &said) ||
-        await_end(pid, &err_fd, deadline, &said, &status)) {
+    if (collect(pid, pipes, deadline, out, &said, &status)) {
         kill(-pid, SIGKILL);
         while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
             ;

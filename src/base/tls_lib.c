@@ -1,6 +1,7 @@
 #include "base/tls_lib.h"
 
 #include <dlfcn.h>
+#include <stdlib.h>
 
 static const char library[] = "libgnutls.so.30";
 
@@ -24,6 +25,8 @@ const struct tls_lib *tls_lib_load(struct err *e)
 
     if (handle)
         return &lib;
+    /* GnuTLS would write the keys of our sessions to the file that this names. */
+    unsetenv("SSLKEYLOGFILE");
     handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
     if (!handle) {
         err_set(e, ERR_OS, "can't load GnuTLS (%s)", library);

@@ -100,13 +100,13 @@ static struct secret *from_netrc(const char *path, const char *host, const char 
     return secret;
 }
 
-static struct secret *from_terminal(const char *user, struct err *e)
+static struct secret *from_terminal(const char *user, struct deadline deadline, struct err *e)
 {
     struct secret *secret = NULL;
     struct buf bytes;
 
     buf_init_secret(&bytes, SECRET_MAX);
-    if (!terminal_ask(user, &bytes, e))
+    if (!terminal_ask(user, deadline, &bytes, e))
         secret = first_line(&bytes, "the terminal", e);
     buf_release(&bytes);
     return secret;
@@ -150,7 +150,7 @@ struct secret *password_obtain(const struct settings *settings, const char *user
     } else if (credential_path(password_credential, path)) {
         secret = from_file(path, password_credential, true, e);
     } else {
-        secret = from_terminal(user, e);
+        secret = from_terminal(user, deadline, e);
     }
     if (!secret)
         err_at(e, STAGE_AUTH);

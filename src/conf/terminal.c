@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <termios.h>
@@ -59,12 +60,18 @@ static void prompt(int fd, const char *user)
 }
 
 /* One line, byte by byte, so that what is typed after it stays on the terminal. */
-static int read_line(int fd, struct buf *out)
+static int read_line(int fd, struct deadline deadline, struct buf *out)
 {
+    struct pollfd key = {.fd = fd, .events = POLLIN};
     char c;
     ssize_t n;
 
     while (!interrupted) {
+        if (poll(&key, 1, deadline_poll_ms(deadline)) <= 0) {
+            if (deadline_passed(deadline))
+                return -1;
+            continue;
+        }
         n = read(fd, &c, 1);
         if (n == 0 || (n == 1 && c == '\n'))
             return 0;
@@ -76,7 +83,7 @@ static int read_line(int fd, struct buf *out)
     return -1;
 }
 
-static int ask(int fd, const char *user, struct buf *out)
+static int ask(int fd, const char *user, struct deadline deadline, struct buf *out)
 {
     struct sigaction old[WATCHED];
     struct termios shown, hidden;
@@ -89,7 +96,7 @@ static int ask(int fd, const char *user, struct buf *out)
         hidden.c_lflag |= ICANON | ISIG;
         tcsetattr(fd, TCSAFLUSH, &hidden);
         prompt(fd, user);
-        status = read_line(fd, out);
+        status = read_line(fd, deadline, out);
         say(fd, "\n", 1);
         tcsetattr(fd, TCSAFLUSH, &shown);
     }
@@ -99,17 +106,24 @@ static int ask(int fd, const char *user, struct buf *out)
     return status;
 }
 
-int terminal_ask(const char *user, struct buf *out, struct err *e)
+int terminal_ask(const char *user, struct deadline deadline, struct buf *out, struct err *e)
 {
     int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
     int status = -1;
 
     if (fd >= 0) {
-        status = ask(fd, user, out);
+        /* Who stops us with Ctrl-Z is asked anew when we go on. */
+        do {
+            buf_clear(out);
+            status = ask(fd, user, deadline, out);
+        } while (status && interrupted == SIGTSTP);
         close(fd);
     }
     if (!status)
         return 0;
+    if (fd >= 0 && deadline_passed(deadline))
+        return err_set(e, ERR_TEMPORARY,
+                       "the run's deadline passed before a password was given");
     err_set(e, ERR_NOPERM, "there is no password to authenticate with");
     return err_hint(e, "give --password-file, --password-command or SMTPSEND_PASSWORD");
 }

@@ -1,5 +1,8 @@
 #include "mail/intake.h"
 
+#include "base/text.h"
+
+#include <stdio.h>
 #include <string.h>
 
 /* Takes lines off a source, whatever ends them. */
@@ -11,12 +14,6 @@ struct line_reader {
     bool ended;      /* a line end came behind it */
     bool skip_lf;    /* that was a CR, so an LF may belong to it */
 };
-
-int refuse_nul(struct err *e)
-{
-    err_set(e, ERR_DATA, "the message has a NUL byte, which SMTP can't carry");
-    return err_hint(e, "encode binary data (MIME base64); turn UTF-16 text into UTF-8");
-}
 
 /* Pass over the LF of a CRLF whose CR ended the last line. 1, 0 at the end, -1. */
 static int skip_lf(struct line_reader *r, struct err *e)
@@ -105,6 +102,52 @@ static int start_body(const struct line_reader *r, struct body *body, struct err
     return r->ended ? source_give_back(s, r->skip_lf ? "\r" : "\n", 1, e) : 0;
 }
 
+/* A field that says who gets the message. */
+static bool names_recipients(const struct buf *line)
+{
+    static const char *const names[] = {"To",        "Cc",        "Bcc",
+                                        "Resent-To", "Resent-Cc", "Resent-Bcc"};
+    size_t len = strcspn(line->data, ":"), i;
+
+    if (len == line->len)
+        return false;
+    while (len && (line->data[len - 1] == ' ' || line->data[len - 1] == '\t'))
+        len--;
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (text_same_n(line->data, len, names[i]))
+            return true;
+    }
+    return false;
+}
+
+static int refuse_broken(const char *line, struct err *e)
+{
+    err_set(e, ERR_DATA, "the header has a line that is no field: '%.60s'", line);
+    return err_hint(e, "put an empty line between header and body");
+}
+
+/* The header broke off at a line that is no field. Where fields with recipients follow before the
+ * next empty line, it was not the body that began there: a Bcc would go out as text, and -t miss
+ * those who are named. A stream can't be looked at, so there any such line is refused. */
+static int check_rest(struct line_reader *r, const struct header *h, struct err *e)
+{
+    char broken[64];
+    uint64_t first = r->start;
+    int rc = 1;
+
+    snprintf(broken, sizeof(broken), "%s", r->line.data);
+    if (!h->count)
+        return 0;
+    if (r->source->kind == SOURCE_STREAM)
+        return refuse_broken(broken, e);
+    while (rc > 0 && r->line.len && r->start - first < HEADER_MAX) {
+        if (names_recipients(&r->line))
+            return refuse_broken(broken, e);
+        rc = next_line(r, e);
+    }
+    return rc < 0 ? -1 : 0;
+}
+
 int intake_header(struct source *s, struct header *h, struct body *body, struct err *e)
 {
     struct line_reader r = {.source = s};
@@ -115,7 +158,7 @@ int intake_header(struct source *s, struct header *h, struct body *body, struct 
     while (rc > 0 && r.line.len > r.mark) {
         rc = header_line(h, r.line.data + r.mark, r.line.len - r.mark, e);
         if (rc == 0) {
-            rc = start_body(&r, body, e);
+            rc = start_body(&r, body, e) ? -1 : check_rest(&r, h, e);
             goto out;
         }
         if (rc > 0)

@@ -13,10 +13,9 @@ struct body {
 };
 
 /* Pass over a byte order mark and a `From ` line, read the fields into H up to the empty line or
- * the first line that is no field, and leave the source at the body. */
+ * the first line that is no field. The body is at BODY's offset; a stream is left there. -1 with
+ * ERR_DATA also where such a line comes after fields and fields with recipients follow it: then it
+ * was no body that began there. */
 int intake_header(struct source *s, struct header *h, struct body *body, struct err *e);
-
-/* Say that a NUL can't be sent. Returns -1. */
-int refuse_nul(struct err *e);
 
 #endif

@@ -9,6 +9,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+int refuse_nul(struct err *e)
+{
+    err_set(e, ERR_DATA, "the message has a NUL byte, which SMTP can't carry");
+    return err_hint(e, "encode binary data (MIME base64); turn UTF-16 text into UTF-8");
+}
+
 int source_init(struct source *s, int fd, bool dot_ends, struct err *e)
 {
     struct stat st;
@@ -277,6 +283,8 @@ int source_keep(struct source *s, size_t max, struct err *e)
 
     buf_init(&s->memory, max);
     while ((rc = source_peek(s, &data, &len, e)) > 0) {
+        if (memchr(data, '\0', len))
+            return refuse_nul(e); /* no more of it need be kept */
         if (buf_add(&s->memory, data, len) < 0)
             break; /* more than MAX, or no memory: a file has room for both */
         source_skip(s, len);

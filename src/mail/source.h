@@ -63,4 +63,7 @@ void source_seek(struct source *s, uint64_t offset, bool line_start);
 /* Give bytes back to a stream, to be read again before all others. */
 int source_give_back(struct source *s, const char *data, size_t len, struct err *e);
 
+/* Say that a NUL can't be sent. Returns -1. */
+int refuse_nul(struct err *e);
+
 #endif

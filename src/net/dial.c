@@ -75,7 +75,9 @@ static int connect_to(const struct sockaddr *address, socklen_t len, struct dead
 /* The hint that fits when nothing let us in. */
 static void hint_for(const struct dial *d, int why, struct err *e)
 {
-    if (why == ECONNREFUSED)
+    if (deadline_passed(d->run))
+        err_hint(e, "the run's deadline passed; a longer --deadline waits longer");
+    else if (why == ECONNREFUSED)
         err_hint(e, "is a server running there, and is the port right?");
     else if (why == ETIMEDOUT)
         err_hint(e, "a firewall may drop the connection%s",

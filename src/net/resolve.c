@@ -41,7 +41,9 @@ static struct addrinfo *failed(int code, const char *host, struct err *e)
 {
     if (code == EAI_NONAME || code == EAI_NODATA || code == EAI_ADDRFAMILY) {
         err_set(e, ERR_NOHOST, "no such host: '%s' (%s)", host, gai_strerror(code));
-        err_hint(e, "check the server's name");
+        err_hint(e, code == EAI_ADDRFAMILY
+                        ? "it has no address of the family that -4 or -6 wants"
+                        : "check the server's name");
     } else if (code == EAI_MEMORY) {
         err_set(e, ERR_OS, "no memory to look up '%s'", host);
     } else {

@@ -3,6 +3,8 @@
 #include "base/text.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -213,7 +215,16 @@ static int parse_fd(struct server *s, const char *number, struct err *e)
     if (fd < 0)
         return err_set(e, ERR_USAGE, "'fd:%.32s' is not a descriptor number", number);
     s->fd = (int)fd;
+    /* What is started meanwhile, a password command say, has no business with it. */
+    (void)fcntl(s->fd, F_SETFD, FD_CLOEXEC);
     return 0;
+}
+
+/* Schemes without "//" that name no host: they must not be taken for one with a port. */
+static bool is_reserved(const char *text)
+{
+    return text_starts(text, "mx:") || text_starts(text, "srv:") ||
+           text_starts(text, "lmtp+unix:");
 }
 
 int server_parse(struct server *s, const char *text, struct err *e)
@@ -226,9 +237,11 @@ int server_parse(struct server *s, const char *text, struct err *e)
         return parse_unix(s, text + strlen("unix:"), e);
     if (text_starts(text, "fd:"))
         return parse_fd(s, text + strlen("fd:"), e);
-    if (!rest)
+    if (!rest && !is_reserved(text))
         return parse_host_port(s, text, e);
-    for (i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+    if (!rest)
+        len = strcspn(text, ":");
+    for (i = 0; rest && i < sizeof(schemes) / sizeof(schemes[0]); i++) {
         if (text_same_n(text, len, schemes[i].name))
             return parse_url(s, &schemes[i], rest + 3, e);
     }
@@ -285,6 +298,8 @@ int server_settle(struct server *s, const char *port, enum tls_mode tls, bool ha
         return -1;
     if (s->kind == SERVER_HOST && !s->port && keep(&s->port, fallback, strlen(fallback), e))
         return -1;
+    if (s->port && text_number(s->port, 65535) < 0 && !getservbyname(s->port, "tcp"))
+        return err_set(e, ERR_USAGE, "unknown service name '%.64s' as a port", s->port);
     if (tls != TLS_MODE_DEFAULT)
         s->tls = tls;
     if (s->tls == TLS_MODE_DEFAULT && s->port && is_implicit_port(s->port))

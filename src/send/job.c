@@ -4,6 +4,8 @@
 #include "base/text.h"
 #include "send/identity.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +21,7 @@ static int check_line(const char *option, const char *value, struct err *e)
     return 0;
 }
 
+/* An address literal (RFC 5321 section 4.1.3): [192.0.2.1] or [IPv6:2001:db8::1]. */
 static bool is_literal(const char *name)
 {
     size_t len = strlen(name), i;
@@ -65,6 +68,14 @@ static bool needs_name(const struct job *job)
            !s->tls_name && !s->tls_insecure && !(s->tls_pin.count && !s->tls_ca);
 }
 
+/* A descriptor that was never handed in is found before the message is read. */
+static int check_descriptor(const struct job *job, struct err *e)
+{
+    if (job->server.kind == SERVER_FD && fcntl(job->server.fd, F_GETFD) < 0)
+        return err_system(e, ERR_USAGE, errno, "fd:%d", job->server.fd);
+    return 0;
+}
+
 static int parse_server(struct job *job, struct err *e)
 {
     const struct settings *s = job->settings;
@@ -77,13 +88,16 @@ static int parse_server(struct job *job, struct err *e)
         server_settle(&job->server, s->port, mode, job->authenticates, e))
         return -1;
     /* A pin is of one server and means that it is looked at: TLS is not off by default then. */
-    if (!s->tls && s->tls_pin.count && job->server.tls == TLS_MODE_OFF)
+    if (s->tls_pin.count && job->server.tls == TLS_MODE_OFF) {
+        if (s->tls)
+            return err_set(e, ERR_USAGE, "--tls off and --tls-pin contradict each other");
         job->server.tls = TLS_MODE_REQUIRED;
+    }
     if (job->server.kind != SERVER_HOST && needs_name(job)) {
         err_set(e, ERR_USAGE, "this server has no name that TLS could verify");
         return err_hint(e, "give --tls-name NAME, or --tls off");
     }
-    return 0;
+    return check_descriptor(job, e);
 }
 
 /* False only for words that plainly are one whole address: they need no look at the domain. */

@@ -472,6 +472,11 @@ int dialog_body(struct dialog *d, const char *data, size_t len, struct err *e)
 {
     if (take_buffered(d, STAGE_BODY, e))
         return ended(d, -1);
+    /* Past it the message must not be ended: it would be delivered and reported as not. */
+    if (deadline_passed(d->wishes.run)) {
+        err_set(e, ERR_TEMPORARY, "the run's deadline passed before the message was sent");
+        return ended(d, err_at(e, STAGE_BODY));
+    }
     return ended(d, send_bytes(d, data, len, STAGE_BODY, e));
 }
 
@@ -487,6 +492,8 @@ int dialog_start_tls(struct dialog *d, struct tls_context *tls, struct err *e)
         return ended(d, err_at(e, STAGE_STARTTLS));
     }
     above = tls_start(tls, d->stream, stage_deadline(d, STAGE_TLS), d->wishes.sink, e);
+    if (!above && e->kind == ERR_TEMPORARY && deadline_passed(d->wishes.run))
+        err_set(e, ERR_TEMPORARY, "the run's deadline passed in the TLS handshake");
     if (!above)
         return ended(d, err_at(e, STAGE_TLS));
     d->stream = above;

@@ -214,10 +214,11 @@ static void test_full(void)
     struct input in = {.way = WAY_PIPE, .len = 3 << 20};
     struct message *m;
     struct err e = ERR_INIT;
-    char *data = calloc(1, in.len);
+    char *data = malloc(in.len);
 
     if (!data || getrlimit(RLIMIT_FSIZE, &before) < 0)
         return;
+    memset(data, '\n', in.len);
     in.data = data;
     small.rlim_max = before.rlim_max;
     signal(SIGXFSZ, SIG_IGN);
