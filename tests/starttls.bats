@@ -402,7 +402,7 @@ not_offers=(
     serve
     for bytes in "${beginnings[@]}"; do
         attempt required "$patience" 1s
-        expect 75 'smtpsend: tls: ' 'timed out'
+        expect 75 'smtpsend: tls: ' 'deadline passed in the TLS handshake'
         patience=--timeout
     done
     assert_said 'EHLO STARTTLS'
