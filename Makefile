@@ -177,9 +177,11 @@ check: $(PROGRAM) $(TESTSERVER) $(UNITS)
 		SMTPSEND_SAN='$(SAN)' V=$(V) \
 		$(srcdir)/tests/run $(addprefix --unit ,$(UNITS)) -- $(TESTS)
 
+# BENCH=--quick: 100 MB in place of 1 GB, and fewer runs. Wants python3.
+BENCH ?=
 bench: $(PROGRAM) $(TESTSERVER)
-	@SMTPSEND=$(abspath $(PROGRAM)) TESTSERVER=$(abspath $(TESTSERVER)) \
-		$(srcdir)/tests/bench/run
+	@SMTPSEND=$(abspath $(PROGRAM)) TESTSERVER=$(abspath $(TESTSERVER)) CC='$(CC)' \
+		$(srcdir)/tests/bench/run $(BENCH)
 
 # Each fuzzer grows a corpus of its own from the one that is kept in the tree.
 FUZZ_TIME ?= 20

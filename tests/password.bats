@@ -156,7 +156,7 @@ PYTHON
     assert_output --partial 'Password of me: '
     refute_output --partial geheim
     # A terminal gets each reply, one line each.
-    assert_output --partial 'dot: 250 '
+    assert_output --partial 'bdat: 250 '
     refute_output --partial '> AUTH'
     authenticated
 }

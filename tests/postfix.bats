@@ -247,6 +247,9 @@ larger_message() {
     done
     submit silent "$silent_port" --tls required silent@example.org <message
     assert_failure 65
+    assert_line --regexp '^smtpsend: bdat: .*: 552 5\.3\.4 '
+    submit silent "$silent_port" --tls required --chunking off silent@example.org <message
+    assert_failure 65
     assert_line --regexp '^smtpsend: dot: .*: 552 5\.3\.4 '
     not_delivered silent
 }

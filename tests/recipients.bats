@@ -53,7 +53,7 @@ header() {
         send --require-all a@example.org full@example.org
         expect 75 'smtpsend: rcpt full@example.org: '
         assert_delivered 0
-        refute_dialogue DATA
+        refute_dialogue DATA BDAT
         assert_dialogue 'MAIL *' QUIT
         send --require-all a@example.org b@example.org
         expect 0
@@ -62,11 +62,15 @@ header() {
     done
 }
 
-@test "the final dot refused: nobody got it, and each refused recipient is named too" {
-    start_server --rcpt 'bad*=550 5.1.1 unknown' --reply 'dot=554 5.6.0 not that'
-    send a@example.org bad@example.org
-    expect 65 'rcpt bad@example.org: ' 'smtpsend: dot: ' '554 5.6.0 not that'
-    assert_delivered 0
+@test "the message refused: nobody got it, and each refused recipient is named too" {
+    for chunking in off:dot auto:bdat early:bdat; do
+        start_server --rcpt 'bad*=550 5.1.1 unknown' \
+            --reply "${chunking#*:}=554 5.6.0 not that"
+        send --chunking "${chunking%:*}" a@example.org bad@example.org
+        expect 65 'rcpt bad@example.org: ' "smtpsend: ${chunking#*:}: " '554 5.6.0 not that'
+        assert_delivered 0
+        stop_server
+    done
 }
 
 @test "comma lists, names, groups, comments, quotes and routes in arguments" {

@@ -9,6 +9,14 @@ setup_file() {
     make_certificate
 }
 
+# The way to send the message on which the stage $1 comes up.
+chunking_for() {
+    case $1 in
+    data | dot) echo --chunking=off ;;
+    *) echo --chunking=auto ;;
+    esac
+}
+
 # Scripts begin so.
 greet() {
     printf '%s\n' '> 220 hi' '< EHLO *' '> 250-localhost' "${@/#/> 250-}" '> 250 HELP'
@@ -70,21 +78,21 @@ SCRIPT
 }
 
 @test "the code changes within a reply: 76, quoting the line" {
-    for stage in ehlo mail rcpt data dot; do
+    for stage in ehlo mail rcpt data dot bdat; do
         start_server --reply "$stage=250-one\n251 two"
-        send a@example.org
+        send "$(chunking_for "$stage")" a@example.org
         expect 76 "smtpsend: $stage: " "'251 two'"
         stop_server
     done
 }
 
 @test "a reply without an end, and a line of 10 MB: 76 soon, with no more memory" {
-    for stage in greeting ehlo mail dot; do
+    for stage in greeting ehlo mail dot bdat; do
         for action in endless longline; do
             start_server --at "$stage=$action"
             (
                 [ -n "$SMTPSEND_SAN" ] || ulimit -v 200000
-                send a@example.org
+                send "$(chunking_for "$stage")" a@example.org
                 expect 76 "smtpsend: $stage: "
                 expect_not 'still more to say | still'
             )
@@ -94,18 +102,18 @@ SCRIPT
 }
 
 @test "--timeout is for the whole reply, however slowly it drips" {
-    for stage in greeting ehlo dot; do
+    for stage in greeting ehlo dot bdat; do
         start_server --at "$stage=drip"
-        send --timeout 2 a@example.org
+        send --timeout 2 "$(chunking_for "$stage")" a@example.org
         expect 75 "smtpsend: $stage: " 'within 2 s'
         stop_server
     done
 }
 
 @test "--deadline ends the run wherever it is" {
-    for stage in greeting ehlo mail rcpt data dot; do
+    for stage in greeting ehlo mail rcpt data dot bdat; do
         start_server --at "$stage=hang"
-        send --deadline 1 a@example.org
+        send --deadline 1 "$(chunking_for "$stage")" a@example.org
         expect 75 "smtpsend: $stage: " 'deadline'
         stop_server
     done
@@ -185,19 +193,26 @@ SCRIPT
     send a@example.org b@example.org
     expect 69 'smtpsend: mail: ' '550 5.1.8 not you'
     [ "${#lines[@]}" -eq 1 ] || fail "$output"
+    assert_dialogue 'MAIL *' 'RCPT *' 'RCPT *' QUIT
+    refute_dialogue BDAT DATA
+    stop_server
+    start_server --no CHUNKING --reply 'mail=550 5.1.8 not you'
+    send a@example.org b@example.org
+    expect 69 'smtpsend: mail: ' '550 5.1.8 not you'
+    [ "${#lines[@]}" -eq 1 ] || fail "$output"
     assert_dialogue 'MAIL *' 'RCPT *' 'RCPT *' DATA QUIT
     stop_server
     start_server --no PIPELINING --reply 'mail=550 5.1.8 not you'
     send a@example.org b@example.org
     expect 69 'smtpsend: mail: ' '550 5.1.8 not you'
     [ "${#lines[@]}" -eq 1 ] || fail "$output"
-    refute_dialogue RCPT DATA
+    refute_dialogue RCPT DATA BDAT
     assert_dialogue QUIT
 }
 
 @test "everybody refused: no body, whatever DATA says" {
     for reply in '503 5.5.1 no valid recipients' '554 5.5.1 none' '451 4.5.1 none'; do
-        start_server --reply 'rcpt=550 5.1.1 unknown' --reply "data=$reply"
+        start_server --no CHUNKING --reply 'rcpt=550 5.1.1 unknown' --reply "data=$reply"
         send a@example.org b@example.org
         expect 67 'rcpt a@example.org: ' 'rcpt b@example.org: '
         expect_not 'none' 'no valid'
@@ -295,11 +310,11 @@ SCRIPT
 # come through.
 @test "control bytes, C1 and marks that hide or turn text are shown escaped" {
     words='\x1b]0;owned\x07 \x9b31m \xc2\x9b31m \xe2\x80\xae \xef\xbb\xbf \x08\x7f \xc3\xa9'
-    for stage in greeting ehlo mail rcpt data dot; do
+    for stage in greeting ehlo mail rcpt data dot bdat; do
         start_server --reply "$stage=550 $words" --reply "helo=550 $words"
         for flags in '' -v -vv; do
             # shellcheck disable=SC2086 # one word or none
-            send $flags a@example.org
+            send $flags "$(chunking_for "$stage")" a@example.org
             [ "$status" -ne 0 ]
             expect "$status" '550 \x1b]0;owned\x07 \x9b31m \xc2\x9b31m \xe2\x80\xae' \
                 '\x08\x7f é'
@@ -312,9 +327,9 @@ SCRIPT
 }
 
 @test "what is quoted of garbage is escaped, once" {
-    for stage in greeting mail dot; do
+    for stage in greeting mail dot bdat; do
         start_server --at "$stage=garbage"
-        send a@example.org
+        send "$(chunking_for "$stage")" a@example.org
         expect 76 "'\\x00\\xffgarbage\\x1b[31m'"
         stop_server
     done

@@ -44,8 +44,9 @@ case_of() {
         ;;
     *) server+=(--at "$stage=$event") ;;
     esac
+    case $stage in data | dot) server+=(--no CHUNKING) ;; esac
     start_server "${server[@]}" "${switches[@]}"
-    send "${client[@]}" a@example.org
+    send "${client[@]}" "${wishes[@]}" a@example.org
     case $event in
     4xx) also=('451 4.3.0 no room today') ;;
     5xx) also=('550 5.7.9 we do not like you') ;;
@@ -57,31 +58,41 @@ case_of() {
     greeting:reset) named= ;;    # connect, where it came before connect was through
     rcpt:4?? | rcpt:5xx) named='rcpt a@example.org' ;;
     esac
-    echo "$stage, $event, ${switches[*]}: status $status, $output"
+    echo "$stage, $event, ${switches[*]} ${wishes[*]}: status $status, $output"
     expect "$wanted" "smtpsend: ${named:+$named: }" "${also[@]}"
     expect_not $'\x1b' $'\xff'
     assert_connections 1
     [[ $event != [45]xx ]] || assert_dialogue QUIT
     case $stage:$event in
     dot:silence | dot:drop | dot:reset | dot:garbage) assert_delivered 1 ;;
+    bdat:silence | bdat:drop | bdat:reset | bdat:garbage) assert_delivered 1 ;;
+    *:garbage) [ ${#wishes[@]} -ne 0 ] || assert_delivered 0 ;; # in one flight it may have it
     *) assert_delivered 0 ;;
     esac
     stop_server
 }
 
-# row STAGE 4XX 5XX 421 SILENCE DISCONNECT RESET GARBAGE: the exit statuses, with commands in
-# flight together and one by one.
-row() {
-    local stage=$1 events=(4xx 5xx 421 silence drop reset garbage) switches=() i
+# cases STAGE STATUS...: one for each event.
+cases() {
+    local stage=$1 events=(4xx 5xx 421 silence drop reset garbage) i
     shift
     for i in "${!events[@]}"; do
         [ "${*:i+1:1}" = - ] || case_of "$stage" "${events[i]}" "${*:i+1:1}"
     done
-    case $stage in mail | rcpt | data | dot) ;; *) return 0 ;; esac
+}
+
+# row STAGE 4XX 5XX 421 SILENCE DISCONNECT RESET GARBAGE: the exit statuses, with commands in
+# flight together, one by one, and with the message in one flight with them.
+row() {
+    local switches=() wishes=()
+    cases "$@"
+    case $1 in mail | rcpt | data | dot | bdat) ;; *) return 0 ;; esac
     switches=(--no PIPELINING)
-    for i in "${!events[@]}"; do
-        case_of "$stage" "${events[i]}" "${*:i+1:1}"
-    done
+    cases "$@"
+    case $1 in data | dot) return 0 ;; esac
+    switches=()
+    wishes=(--chunking early)
+    cases "$@"
 }
 
 # The table. Statuses:     4xx 5xx 421 silence disconnect reset garbage
@@ -94,6 +105,7 @@ row() {
 @test "RCPT:      75 67 75 75 75 75 76" { row rcpt      75 67 75 75 75 75 76; }
 @test "DATA:      75 65 75 75 75 75 76" { row data      75 65 75 75 75 75 76; }
 @test "final dot: 75 65 75 75 75 75 76" { row dot       75 65 75 75 75 75 76; }
+@test "BDAT:      75 65 75 75 75 75 76" { row bdat      75 65 75 75 75 75 76; }
 
 @test "connect:   refused 75, silence 75; both say which address" {
     start_server
@@ -130,47 +142,53 @@ PYTHON
 
 @test "the connection is lost in the body: 75, with the words said before" {
     head -c 3000000 /dev/zero | tr '\0' 'x' | fold -w 70 >>"$message"
-    for event in drop reset garbage hang; do
-        start_server --at "body=$event"
-        send --timeout 1 a@example.org
-        case $event in
-        garbage) expect 76 'no SMTP reply' ;;
-        *) expect 75 'smtpsend: ' && assert_delivered 0 ;;
-        esac
+    for chunking in off auto early; do
+        for event in drop reset garbage hang; do
+            start_server --at "body=$event"
+            send --timeout 1 --chunking "$chunking" a@example.org
+            case $event in
+            garbage) expect 76 'no SMTP reply' ;;
+            *) expect 75 'smtpsend: ' && assert_delivered 0 ;;
+            esac
+            stop_server
+        done
+        start_server --at body=closeafter
+        send --chunking "$chunking" a@example.org
+        expect 75 '421 4.3.2'
+        assert_delivered 0
         stop_server
     done
-    start_server --at body=closeafter
-    send a@example.org
-    expect 75 '421 4.3.2'
-    assert_delivered 0
 }
 
-@test "lost after the final dot: it says that the message may have been accepted" {
-    for event in drop reset hang garbage; do
-        start_server --at "dot=$event"
-        send --timeout 1 a@example.org
-        case $event in
-        garbage) expect 76 'may have accepted the message' ;;
-        *) expect 75 'may have accepted the message' ;;
-        esac
-        assert_delivered 1
-        stop_server
-    done
-    for code in 451 550 421; do
-        start_server --reply "dot=$code no"
-        send a@example.org
-        expect_not 'may have accepted'
-        stop_server
+@test "lost after the final dot or octet: it says that the message may have been accepted" {
+    for chunking in off:dot auto:bdat early:bdat; do
+        for event in drop reset hang garbage; do
+            start_server --at "${chunking#*:}=$event"
+            send --timeout 1 --chunking "${chunking%:*}" a@example.org
+            case $event in
+            garbage) expect 76 'may have accepted the message' ;;
+            *) expect 75 'may have accepted the message' ;;
+            esac
+            assert_delivered 1
+            stop_server
+        done
+        for code in 451 550 421; do
+            start_server --reply "${chunking#*:}=$code no"
+            send --chunking "${chunking%:*}" a@example.org
+            expect_not 'may have accepted'
+            stop_server
+        done
     done
 }
 
 @test "replies that fit no stage: 76, with the code" {
     # 2xx and 3xx where the protocol has none, and codes that no reply has.
-    for reply in greeting=250 greeting=354 ehlo=354 mail=354 rcpt=354 data=250 dot=354; do
-        start_server --reply "$reply what?"
+    for reply in greeting=250 greeting=354 ehlo=354 mail=354 rcpt=354 data=250 dot=354 \
+        bdat=354; do
+        start_server --reply "$reply what?" --no "$([[ $reply == bdat* ]] && echo DSN || echo CHUNKING)"
         send a@example.org
         expect 76 "smtpsend: ${reply%=*}" "${reply#*=} what?"
-        assert_delivered 0 || [ "$reply" = dot=354 ]
+        assert_delivered 0
         stop_server
     done
     for reply in '650 x' '150 x' '25 x' '2500 x' '25O x' 'hello' '220_x' ' 220 x' ''; do
@@ -195,10 +213,10 @@ PYTHON
 
 @test "552: for RCPT a mailbox that is full now, for MAIL and the message too large for good" {
     for pipelining in '' '--no PIPELINING'; do
-        for reply in rcpt:75 mail:65 data:65 dot:65; do
+        for reply in rcpt:75 mail:65 data:65 dot:65 bdat:65; do
             # shellcheck disable=SC2086 # two words or none
             start_server --reply "${reply%:*}=552 5.3.4 too much" $pipelining
-            send a@example.org
+            send --chunking "$([[ $reply == bdat* ]] && echo auto || echo off)" a@example.org
             expect "${reply#*:}" "smtpsend: ${reply%:*}" '552 5.3.4 too much'
             stop_server
         done

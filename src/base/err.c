@@ -152,6 +152,8 @@ const char *stage_name(enum stage stage)
         return "data";
     case STAGE_BODY:
         return "body";
+    case STAGE_BDAT:
+        return "bdat";
     case STAGE_DOT:
         return "dot";
     case STAGE_RSET:

@@ -46,6 +46,7 @@ enum stage {
     STAGE_RCPT,
     STAGE_DATA, /* the DATA command itself */
     STAGE_BODY, /* the message's bytes on their way */
+    STAGE_BDAT, /* the chunk of RFC 3030 that is the message, and the verdict on it */
     STAGE_DOT,  /* the reply to the end of data: the server's yes or no to the message */
     STAGE_RSET,
     STAGE_QUIT

@@ -97,6 +97,17 @@ void text_escape(struct buf *out, const char *data, size_t len)
     }
 }
 
+void text_mask(char *text, size_t len, const char *word)
+{
+    size_t word_len = strlen(word);
+    char *end = text + len, *at;
+
+    while (word_len && (at = memmem(text, (size_t)(end - text), word, word_len))) {
+        memset(at, '*', word_len);
+        text = at + word_len;
+    }
+}
+
 static const char base64_digits[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 

@@ -29,6 +29,9 @@ bool text_has_line_end(const char *text);
  * What has been escaped stays as it is when it is escaped again. */
 void text_escape(struct buf *out, const char *data, size_t len);
 
+/* Overwrite each WORD in LEN bytes of TEXT with asterisks. */
+void text_mask(char *text, size_t len, const char *word);
+
 /* Append base64 (RFC 4648 section 4, padded, no line ends) of LEN bytes. */
 void text_base64(struct buf *out, const void *data, size_t len);
 

@@ -27,7 +27,7 @@ const struct tls_lib *tls_lib_load(struct err *e)
         return &lib;
     /* GnuTLS would write the keys of our sessions to the file that this names. */
     unsetenv("SSLKEYLOGFILE");
-    handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
+    handle = dlopen(library, RTLD_LAZY | RTLD_LOCAL);
     if (!handle) {
         err_set(e, ERR_OS, "can't load GnuTLS (%s)", library);
         err_hint(e, "install the package libgnutls30 (gnutls)");

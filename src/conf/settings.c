@@ -31,6 +31,7 @@ void settings_init(struct settings *settings)
     *settings = (struct settings){.connect_timeout_ms = 30 * 1000,
                                   .timeout_ms = -1,
                                   .deadline_ms = -1,
+                                  .hold_for_ms = -1,
                                   .add_headers = true};
 }
 
@@ -41,7 +42,7 @@ static bool is_choice(const char *word, const char *choices)
 
     for (; *choices; choices += n + (choices[n] == '|')) {
         n = strcspn(choices, "|");
-        if (strlen(word) == n && !strncmp(word, choices, n))
+        if (strlen(word) == n && text_same_n(choices, n, word))
             return true;
     }
     return false;

@@ -21,7 +21,8 @@ struct text_list {
 
 struct settings {
     /* Where to */
-    const char *server, *port, *helo;
+    const char *server, *port, *helo, *chunking, *pipelining;
+    const char *send_buffer, *receive_buffer;
     const char *tls, *tls_ca, *tls_crl, *tls_cert, *tls_key, *tls_name, *tls_priority, *tls_min;
     struct text_list tls_pin;
     bool tls_insecure, ipv4, ipv6;
@@ -33,7 +34,9 @@ struct settings {
     bool allow_cleartext_auth;
     /* Envelope */
     const char *from, *full_name, *domain;
-    bool header_recipients, require_all;
+    const char *notify, *dsn_return, *envid, *body, *deliver_by, *priority, *hold_until;
+    int64_t hold_for_ms; /* negative: not given */
+    bool header_recipients, require_all, require_tls;
     /* Message */
     bool stream, add_headers, ignore_dots;
     const char *sendmail_o;

@@ -1,6 +1,7 @@
 #include "mail/header.h"
 
 #include "base/text.h"
+#include "mail/names.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,13 @@ void header_release(struct header *h)
     buf_release(&h->added);
     free(h->fields);
     header_init(h);
+}
+
+void header_clear(struct header *h)
+{
+    buf_clear(&h->bytes);
+    buf_clear(&h->added);
+    h->count = 0;
 }
 
 /* The length of a field name (RFC 5322 section 3.6.8) at the start of LINE, or 0; *VALUE is what
@@ -89,7 +97,7 @@ int header_line(struct header *h, const char *line, size_t len, struct err *e)
     return buf_check(&h->bytes, ERR_DATA, "the header", e) ? -1 : 1;
 }
 
-static bool is_called(const struct header *h, const struct field *field, const char *name)
+bool header_is_called(const struct header *h, const struct field *field, const char *name)
 {
     return text_same_n(h->bytes.data + field->start, field->name_len, name);
 }
@@ -98,7 +106,7 @@ static bool is_called(const struct header *h, const struct field *field, const c
 static long find_within(const struct header *h, const char *name, size_t from, size_t end)
 {
     for (; from < end; from++) {
-        if (!h->fields[from].removed && is_called(h, &h->fields[from], name))
+        if (!h->fields[from].removed && header_is_called(h, &h->fields[from], name))
             return (long)from;
     }
     return -1;
@@ -125,7 +133,7 @@ static unsigned resent_bit(const struct header *h, const struct field *field)
     unsigned i;
 
     for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (is_called(h, field, names[i]))
+        if (header_is_called(h, field, names[i]))
             return 1U << i;
     }
     return 0;
@@ -155,8 +163,8 @@ static struct block sending_block(const struct header *h)
         if (!block.resent)
             continue;
         bit = resent_bit(h, field);
-        if ((seen & bit) || is_called(h, field, "Received") ||
-            is_called(h, field, "Return-Path")) {
+        if ((seen & bit) || header_is_called(h, field, "Received") ||
+            header_is_called(h, field, "Return-Path")) {
             block.end = i;
             break;
         }
@@ -244,19 +252,9 @@ void header_remove(struct header *h, const char *name)
     size_t i;
 
     for (i = 0; i < h->count; i++) {
-        if (is_called(h, &h->fields[i], name))
+        if (header_is_called(h, &h->fields[i], name))
             h->fields[i].removed = true;
     }
-}
-
-static bool has_8bit(const char *data, size_t len)
-{
-    unsigned char all = 0;
-    size_t i;
-
-    for (i = 0; i < len; i++)
-        all |= (unsigned char)data[i];
-    return all >= 0x80;
 }
 
 bool header_is_8bit(const struct header *h)
@@ -265,10 +263,10 @@ bool header_is_8bit(const struct header *h)
 
     for (i = 0; i < h->count; i++) {
         if (!h->fields[i].removed &&
-            has_8bit(h->bytes.data + h->fields[i].start, h->fields[i].len))
+            is_8bit(h->bytes.data + h->fields[i].start, h->fields[i].len))
             return true;
     }
-    return has_8bit(h->added.data, h->added.len);
+    return is_8bit(h->added.data, h->added.len);
 }
 
 int header_write(const struct header *h, struct buf *out)

@@ -28,11 +28,17 @@ struct header {
 void header_init(struct header *h);
 void header_release(struct header *h);
 
+/* Forget the fields, keep the memory. */
+void header_clear(struct header *h);
+
 /* Take one line (without its line end). 1: taken; 0: not a header line (no field name, or a
  * continuation with nothing to continue), the header ends before it; -1 with ERR_DATA: a line
  * over HEADER_LINE_MAX, a header over HEADER_MAX, or a NUL. The empty line that ends a header is
  * the caller's business. */
 int header_line(struct header *h, const char *line, size_t len, struct err *e);
+
+/* The name of a field of H is NAME but for ASCII case. */
+bool header_is_called(const struct header *h, const struct field *field, const char *name);
 
 /* The first field called NAME (ASCII case ignored) at or after index FROM that is not removed;
  * its index, or -1. */

@@ -1,105 +1,75 @@
 #include "mail/intake.h"
 
 #include "base/text.h"
+#include "mail/line_reader.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* Takes lines off a source, whatever ends them. */
-struct line_reader {
-    struct source *source;
-    struct buf line; /* the line at hand, without its end; one byte too long where it was cut */
-    uint64_t start;  /* its offset in the source */
-    size_t mark;     /* bytes at its start that are a byte order mark */
-    bool ended;      /* a line end came behind it */
-    bool skip_lf;    /* that was a CR, so an LF may belong to it */
+int refuse_changed(struct err *e)
+{
+    err_set(e, ERR_IO, "the message changed while it was read");
+    return err_hint(e, "do not write to the message's file before it is sent");
+}
+
+/* Reads the lines of a header. */
+struct intake {
+    struct line_reader reader;
+    size_t mark; /* bytes at the start of the line at hand that are a byte order mark */
 };
 
-/* Pass over the LF of a CRLF whose CR ended the last line. 1, 0 at the end, -1. */
-static int skip_lf(struct line_reader *r, struct err *e)
+static int next_line(struct intake *in, struct err *e)
 {
-    const char *data;
-    size_t len;
-    int rc = source_peek(r->source, &data, &len, e);
-
-    if (rc > 0 && r->skip_lf && *data == '\n')
-        source_skip(r->source, 1);
-    if (rc >= 0)
-        r->skip_lf = false;
-    return rc;
+    in->mark = 0;
+    return line_reader_next(&in->reader, e);
 }
 
-/* Read the next line, or what of it fits. 1; 0: the input is over; -1. */
-static int next_line(struct line_reader *r, struct err *e)
+static void find_mark(struct intake *in)
 {
-    const char *data;
-    size_t len, i;
-    int rc = skip_lf(r, e);
+    const struct buf *line = &in->reader.line;
 
-    buf_clear(&r->line);
-    r->start = source_tell(r->source);
-    r->mark = 0;
-    r->ended = false;
-    while (rc > 0 && !r->ended && r->line.len < r->line.max) {
-        rc = source_peek(r->source, &data, &len, e);
-        if (rc <= 0)
-            break;
-        if (len > r->line.max - r->line.len)
-            len = r->line.max - r->line.len;
-        for (i = 0; i < len && data[i] != '\r' && data[i] != '\n'; i++)
-            ;
-        r->ended = i < len;
-        r->skip_lf = r->ended && data[i] == '\r';
-        if (buf_add(&r->line, data, i) < 0)
-            return err_set(e, ERR_OS, "no memory for the header");
-        source_skip(r->source, i + r->ended);
-    }
-    return rc < 0 ? -1 : r->ended || r->line.len;
-}
-
-static void find_mark(struct line_reader *r)
-{
-    r->mark = r->line.len >= 3 && !memcmp(r->line.data, "\xef\xbb\xbf", 3) ? 3 : 0;
+    in->mark = line->len >= 3 && !memcmp(line->data, "\xef\xbb\xbf", 3) ? 3 : 0;
 }
 
 /* The line that mbox files have before each message; "From :" is a field. */
-static bool is_mbox_line(const struct line_reader *r)
+static bool is_mbox_line(const struct intake *in)
 {
-    const char *text = r->line.data + r->mark;
+    const char *text = in->reader.line.data + in->mark;
 
     return !strncmp(text, "From ", 5) && text[4 + strspn(text + 4, " \t")] != ':';
 }
 
 /* Read the first line of the message proper; a byte order mark may stand before it and before
  * the mbox line, and must not hide a field's name. */
-static int first_line(struct line_reader *r, struct err *e)
+static int first_line(struct intake *in, struct err *e)
 {
-    int rc = next_line(r, e);
+    int rc = next_line(in, e);
 
-    find_mark(r);
-    if (rc <= 0 || !is_mbox_line(r))
+    find_mark(in);
+    if (rc <= 0 || !is_mbox_line(in))
         return rc;
-    while (rc > 0 && !r->ended)
-        rc = next_line(r, e);
+    while (rc > 0 && !in->reader.ended)
+        rc = next_line(in, e);
     if (rc > 0)
-        rc = next_line(r, e);
-    find_mark(r);
+        rc = next_line(in, e);
+    find_mark(in);
     return rc;
 }
 
 /* The line at hand is the body's first. */
-static int start_body(const struct line_reader *r, struct body *body, struct err *e)
+static int start_body(const struct intake *in, struct body *body, struct err *e)
 {
-    struct source *s = r->source;
+    struct source *s = in->reader.source;
 
     body->skip_lf = false;
-    body->marked = r->mark > 0;
-    body->offset = r->start + r->mark;
+    body->marked = in->mark > 0;
+    body->offset = in->reader.start + in->mark;
     if (s->kind != SOURCE_STREAM)
         return 0;
-    if (source_give_back(s, r->line.data + r->mark, r->line.len - r->mark, e) < 0)
+    if (source_give_back(s, in->reader.line.data + in->mark, in->reader.line.len - in->mark,
+                         e) < 0)
         return -1;
-    return r->ended ? source_give_back(s, r->skip_lf ? "\r" : "\n", 1, e) : 0;
+    return in->reader.ended ? source_give_back(s, in->reader.skip_lf ? "\r" : "\n", 1, e) : 0;
 }
 
 /* A field that says who gets the message. */
@@ -129,8 +99,9 @@ static int refuse_broken(const char *line, struct err *e)
 /* The header broke off at a line that is no field. Where fields with recipients follow before the
  * next empty line, it was not the body that began there: a Bcc would go out as text, and -t miss
  * those who are named. A stream can't be looked at, so there any such line is refused. */
-static int check_rest(struct line_reader *r, const struct header *h, struct err *e)
+static int check_rest(struct intake *in, const struct header *h, struct err *e)
 {
+    const struct line_reader *r = &in->reader;
     char broken[64];
     uint64_t first = r->start;
     int rc = 1;
@@ -143,31 +114,31 @@ static int check_rest(struct line_reader *r, const struct header *h, struct err 
     while (rc > 0 && r->line.len && r->start - first < HEADER_MAX) {
         if (names_recipients(&r->line))
             return refuse_broken(broken, e);
-        rc = next_line(r, e);
+        rc = next_line(in, e);
     }
     return rc < 0 ? -1 : 0;
 }
 
 int intake_header(struct source *s, struct header *h, struct body *body, struct err *e)
 {
-    struct line_reader r = {.source = s};
+    struct intake in = {.mark = 0};
     int rc;
 
-    buf_init(&r.line, HEADER_LINE_MAX + 1);
-    rc = first_line(&r, e);
-    while (rc > 0 && r.line.len > r.mark) {
-        rc = header_line(h, r.line.data + r.mark, r.line.len - r.mark, e);
+    line_reader_init(&in.reader, s, false);
+    rc = first_line(&in, e);
+    while (rc > 0 && in.reader.line.len > in.mark) {
+        rc = header_line(h, in.reader.line.data + in.mark, in.reader.line.len - in.mark, e);
         if (rc == 0) {
-            rc = start_body(&r, body, e) ? -1 : check_rest(&r, h, e);
+            rc = start_body(&in, body, e) ? -1 : check_rest(&in, h, e);
             goto out;
         }
         if (rc > 0)
-            rc = next_line(&r, e);
+            rc = next_line(&in, e);
     }
     body->offset = source_tell(s);
-    body->skip_lf = r.skip_lf;
+    body->skip_lf = in.reader.skip_lf;
     body->marked = false;
 out:
-    buf_release(&r.line);
+    line_reader_release(&in.reader);
     return rc < 0 ? -1 : 0;
 }

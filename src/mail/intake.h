@@ -18,4 +18,7 @@ struct body {
  * was no body that began there. */
 int intake_header(struct source *s, struct header *h, struct body *body, struct err *e);
 
+/* Say that the message's bytes are not what they were. Returns -1. */
+int refuse_changed(struct err *e);
+
 #endif

@@ -1,7 +1,9 @@
 #include "mail/message.h"
 
+#include "mail/downgrade.h"
 #include "mail/intake.h"
 #include "mail/mend.h"
+#include "mail/names.h"
 #include "mail/wire.h"
 
 #include <stdlib.h>
@@ -16,6 +18,9 @@ struct message {
     bool streamed;
     bool body_read; /* bytes of the body have left the source */
     uint64_t body_size;
+    bool clean;                  /* the body is in wire form already, but for dots */
+    struct downgrade *downgrade; /* the body goes out in 7-bit form */
+    bool only_7bit;              /* streamed, and 8-bit text may not go out */
     struct message_facts *facts; /* apart, since the header's share is counted when asked for */
 
     /* going out */
@@ -30,7 +35,8 @@ struct message {
 /* Every byte is looked at before anyone connects, since a NUL can't be taken back later. */
 static int scan_body(struct message *m, struct err *e)
 {
-    struct scan scan = {.skip_lf = m->body.skip_lf};
+    /* The LF that may come first takes back the bare CR that it is counted with. */
+    struct scan scan = {.skip_lf = m->body.skip_lf, .bare = m->body.skip_lf};
     const char *data;
     size_t len;
     int rc;
@@ -46,8 +52,9 @@ static int scan_body(struct message *m, struct err *e)
         return -1;
     wire_scan_end(&scan);
     m->body_size = scan.size;
+    m->clean = !scan.bare && !scan.open;
     m->facts->body_8bit = scan.high;
-    m->facts->long_line = scan.long_line;
+    m->facts->long_lines = scan.long_lines;
     m->facts->known = true;
     return 0;
 }
@@ -97,6 +104,7 @@ void message_free(struct message *m)
     source_release(&m->source);
     header_release(&m->header);
     buf_release(&m->head);
+    downgrade_free(m->downgrade);
     free(m->facts);
     free(m->out);
     free(m);
@@ -152,6 +160,8 @@ static int next_window(struct message *m, const char **data, size_t *len, struct
         m->head_used += *len;
         return 1;
     }
+    if (m->downgrade)
+        return downgrade_next(m->downgrade, data, len, e);
     if (!m->body_read)
         m->wire.skip_lf = m->body.skip_lf;
     m->body_read = true;
@@ -163,10 +173,12 @@ static int next_window(struct message *m, const char **data, size_t *len, struct
     return rc;
 }
 
-static int changed(struct err *e)
+static int refuse_stream(struct err *e)
 {
-    err_set(e, ERR_IO, "the message changed while it was read");
-    return err_hint(e, "do not write to the message's file before it is sent");
+    err_set(e, ERR_DATA,
+            "the server lacks 8BITMIME and a message with 8-bit text that is sent "
+            "as it is read can't be made 7-bit");
+    return err_hint(e, "leave out --stream, or encode the 8-bit text");
 }
 
 /* Convert a window where it needs that. 1: there is something to send; 0: there is not. */
@@ -178,6 +190,8 @@ static int convert(struct message *m, bool stuff, const char **data, size_t *len
     wire_census(*data, *len, &census);
     if (census.nul)
         return refuse_nul(e);
+    if (census.high && m->only_7bit)
+        return refuse_stream(e);
     if (!wire_passes(&m->wire, *data, *len, &census, stuff)) {
         if (!m->out)
             m->out = malloc(OUT_SIZE);
@@ -215,19 +229,81 @@ int message_next(struct message *m, bool stuff, const char **data, size_t *len, 
      * become commands. */
     if (m->facts->known && rc >= 0 &&
         (rc ? m->sent > m->facts->size : m->sent != m->facts->size))
-        return changed(e);
+        return refuse_changed(e);
     return rc;
+}
+
+/* A body of a file that needs no change can go out without passing through us. */
+bool message_tail(const struct message *m, struct message_tail *tail)
+{
+    const struct source *s = &m->source;
+
+    if (!m->clean || m->downgrade || m->streamed || s->kind != SOURCE_FILE || m->body_read ||
+        !m->head.len || m->head_used < m->head.len || !m->body_size)
+        return false;
+    *tail = (struct message_tail){.fd = s->fd,
+                                  .offset = s->base + (off_t)m->body.offset + m->body.skip_lf,
+                                  .len = m->body_size};
+    return true;
 }
 
 int message_rewind(struct message *m, struct err *e)
 {
     if (m->streamed && m->body_read)
         return err_set(e, ERR_INTERNAL, "a streamed message can't be read twice");
-    if (m->source.kind != SOURCE_STREAM)
+    if (m->downgrade)
+        downgrade_rewind(m->downgrade);
+    else if (m->source.kind != SOURCE_STREAM)
         source_seek(&m->source, m->body.offset, !m->body.marked);
     m->head_used = 0;
     m->body_read = false;
     m->wire = (struct wire){.bol = true};
     m->sent = 0;
     return 0;
+}
+
+/* The facts of the 7-bit form, which only a look at all of it tells. */
+static int measure(struct message *m, struct err *e)
+{
+    struct scan scan = {.size = m->head.len};
+    const char *data;
+    size_t len;
+    int rc;
+
+    downgrade_rewind(m->downgrade);
+    while ((rc = downgrade_next(m->downgrade, &data, &len, e)) > 0)
+        wire_scan(&scan, data, len);
+    if (rc < 0)
+        return -1;
+    if (scan.high || is_8bit(m->head.data, m->head.len))
+        return err_set(e, ERR_INTERNAL, "the message's 7-bit form has 8-bit text");
+    m->facts->size = scan.size;
+    m->facts->long_lines = scan.long_lines;
+    m->facts->header_8bit = m->facts->body_8bit = false;
+    return 0;
+}
+
+int message_downgrade(struct message *m, struct err *e)
+{
+    int rc;
+
+    if (m->streamed) {
+        m->only_7bit = true;
+        return header_is_8bit(&m->header) ? refuse_stream(e) : 0;
+    }
+    if (m->downgrade)
+        return message_rewind(m, e);
+    buf_clear(&m->head);
+    rc = downgrade_new(&m->downgrade, &m->source, &m->body, &m->header, &m->head, e);
+    buf_add(&m->head, "\r\n", 2);
+    if (!rc)
+        rc = buf_check(&m->head, ERR_DATA, "the header", e);
+    if (!rc)
+        rc = measure(m, e);
+    if (rc) {
+        downgrade_free(m->downgrade);
+        m->downgrade = NULL;
+        buf_clear(&m->head);
+    }
+    return message_rewind(m, e) ? -1 : rc;
 }

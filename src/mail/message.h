@@ -19,11 +19,11 @@ enum { MESSAGE_IN_MEMORY = 1024 * 1024 };
 
 /* What the wire form holds; all of it is known before the first byte goes out, unless streamed. */
 struct message_facts {
-    bool known;         /* false: streamed, only the header has been seen */
-    bool header_8bit;   /* the header needs SMTPUTF8 (RFC 6532) or is 8-bit garbage */
-    bool body_8bit;     /* the body needs 8BITMIME (RFC 6152) */
-    uint64_t size;      /* octets as RFC 1870 counts them: CRLFs yes, stuffed dots no */
-    uint64_t long_line; /* octets of the longest body line without its end */
+    bool known;       /* false: streamed, only the header has been seen */
+    bool header_8bit; /* the header needs SMTPUTF8 (RFC 6532) or is 8-bit garbage */
+    bool body_8bit;   /* the body needs 8BITMIME (RFC 6152) */
+    uint64_t size;    /* octets as RFC 1870 counts them: CRLFs yes, stuffed dots no */
+    bool long_lines;  /* a body line has over 998 octets without its end (RFC 5321) */
 };
 
 struct message_options {
@@ -63,6 +63,28 @@ const struct message_facts *message_facts(const struct message *m);
  * 1: *DATA and *LEN (never 0) are valid until the next call; 0: all is out, and the last run
  * ended in CRLF (or there was none); -1. */
 int message_next(struct message *m, bool stuff, const char **data, size_t *len, struct err *e);
+
+/* For a server that lacks 8BITMIME: from now on, also after message_rewind, the message is its
+ * 7-bit form (RFC 6152 section 3), and the facts are those of that form. Starts over at the first
+ * byte, so that it may follow message_next or message_rewind as well as message_mend; the header
+ * can't be edited after it. Text becomes quoted-printable, other leaf parts base64, 8-bit text in
+ * header fields encoded words (RFC 2047) or RFC 2231 values; downgrade.h says more. -1 and the
+ * message as before: with ERR_DATA where a part or a field can't be converted without harm (a
+ * signed part, bytes that its label denies, a name that is not UTF-8). A streamed message is not
+ * converted: one with 8-bit text is refused (ERR_DATA), here where the header has it, by the
+ * message_next that meets it where the body does. */
+int message_downgrade(struct message *m, struct err *e);
+
+/* The rest of the message as bytes of a regular file that go out as they are, dots not stuffed. */
+struct message_tail {
+    int fd;
+    off_t offset;
+    uint64_t len;
+};
+
+/* True once the header is out, when the body is such bytes and none of them has been read yet;
+ * after that message_next must not be called before a rewind. */
+bool message_tail(const struct message *m, struct message_tail *tail);
 
 /* Start over at the first byte. -1 with ERR_INTERNAL for a streamed message that has been read
  * into. */

@@ -9,7 +9,7 @@ enum {
     LABEL_MAX = 63,
     NAME_MAX_OCTETS = 253,
     DISPLAY_MAX = 255, /* keeps a From field far below the 998 octets of a line */
-    WORD_OCTETS = 45   /* in base64 with "=?UTF-8?B?" and "?=": 72 of the 75 of RFC 2047 */
+    WORD_MAX = 75      /* RFC 2047 section 2 */
 };
 
 size_t utf8_length(const char *text, size_t len)
@@ -43,6 +43,35 @@ size_t utf8_length(const char *text, size_t len)
             return 0;
     }
     return need;
+}
+
+bool is_8bit(const char *text, size_t len)
+{
+    unsigned char all = 0;
+    size_t i;
+
+    for (i = 0; i < len; i++)
+        all |= (unsigned char)text[i];
+    return all >= 0x80;
+}
+
+size_t encoded_word(struct buf *out, const char *text, size_t len, size_t room)
+{
+    static const char start[] = "=?UTF-8?B?", end[] = "?=";
+    size_t octets, word, n;
+
+    if (room > WORD_MAX)
+        room = WORD_MAX;
+    octets = (room - strlen(start) - strlen(end)) / 4 * 3;
+    for (word = 0; word < len; word += n) {
+        n = utf8_length(text + word, len - word);
+        if (!n || word + n > octets)
+            break;
+    }
+    buf_addstr(out, start);
+    text_base64(out, text, word);
+    buf_addstr(out, end);
+    return word;
 }
 
 bool is_atext(char c)
@@ -184,19 +213,12 @@ static void add_quoted(struct buf *out, const char *name, size_t len)
 
 static void add_encoded(struct buf *out, const char *name, size_t len)
 {
-    size_t word, n;
+    size_t n;
 
     while (len) {
-        for (word = 0; word < len; word += n) {
-            n = utf8_length(name + word, len - word);
-            if (!n || word + n > WORD_OCTETS)
-                break;
-        }
-        buf_addstr(out, "=?UTF-8?B?");
-        text_base64(out, name, word);
-        buf_addstr(out, "?=");
-        name += word;
-        len -= word;
+        n = encoded_word(out, name, len, WORD_MAX);
+        name += n;
+        len -= n;
         if (len)
             buf_addch(out, ' ');
     }

@@ -2,12 +2,19 @@
 #ifndef MAIL_NAMES_H
 #define MAIL_NAMES_H
 
-#include <stdbool.h>
-#include <stddef.h>
+#include "base/buf.h"
 
 /* Length of the well-formed UTF-8 character (RFC 3629) that the LEN bytes at TEXT start with, 1
  * for ASCII, or 0 where they start with none. */
 size_t utf8_length(const char *text, size_t len);
+
+/* Bytes beyond ASCII. */
+bool is_8bit(const char *text, size_t len);
+
+/* Append one encoded word (RFC 2047, UTF-8, base64) of as many whole characters of the UTF-8 TEXT
+ * as ROOM octets hold, at most 75. Returns the bytes of TEXT that it stands for, at least one
+ * character where ROOM is 20 or more. */
+size_t encoded_word(struct buf *out, const char *text, size_t len, size_t room);
 
 /* True for the bytes of atext (RFC 5322 section 3.2.3), those beyond ASCII included (RFC 6532
  * section 3.2). */

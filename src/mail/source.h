@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { SOURCE_WINDOW = 64 * 1024 };
+enum { SOURCE_WINDOW = 256 * 1024 };
 
 enum source_kind {
     SOURCE_FILE,

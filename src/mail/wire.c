@@ -13,8 +13,15 @@ struct lanes {
     uint8_t cr[LANES], lf[LANES], crlf[LANES], dots[LANES], nul[LANES], all[LANES];
 };
 
+/* The same code for processors with wider registers, chosen when the program starts. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(SANITIZED)
+#define FOR_WIDE_REGISTERS __attribute__((target_clones("avx2", "default")))
+#else
+#define FOR_WIDE_REGISTERS
+#endif
+
 /* Look at LANES bytes and the one after them. */
-static void count_lanes(struct lanes *v, const uint8_t *p)
+static inline __attribute__((always_inline)) void count_lanes(struct lanes *v, const uint8_t *p)
 {
     uint8_t cr, lf;
     size_t i;
@@ -45,7 +52,7 @@ static void sum_lanes(const struct lanes *v, struct census *c)
     }
 }
 
-void wire_census(const char *data, size_t len, struct census *c)
+FOR_WIDE_REGISTERS void wire_census(const char *data, size_t len, struct census *c)
 {
     const uint8_t *p = (const uint8_t *)data, *end = p + len;
     struct lanes v;
@@ -140,27 +147,33 @@ size_t wire_convert(struct wire *w, const char *data, size_t len, char *out, siz
     return (size_t)(to - out);
 }
 
-static void end_line(struct scan *s)
+/* The last LF of N bytes, or where there is none the last CR. */
+static const char *last_end(const char *p, size_t n)
 {
-    if (s->line > s->long_line)
-        s->long_line = s->line;
-    s->line = 0;
+    const char *at = memrchr(p, '\n', n);
+
+    return at ? at : memrchr(p, '\r', n);
 }
 
+/* Look for a line that is too long by jumping back from where one would be: text has an end near
+ * there, so that only few of its bytes are looked at. */
 static void scan_lines(struct scan *s, const char *p, const char *end)
 {
-    struct ends ends = ends_from(p, end);
-    const char *stop;
+    const char *last;
+    size_t room, n;
 
-    while (p < end) {
-        stop = next_end(&ends, p);
-        s->line += (size_t)(stop - p);
-        if (stop == end)
-            break;
-        end_line(s);
-        p = stop + 1;
-        if (*stop == '\r' && p < end && *p == '\n')
-            p++;
+    while (p < end && !s->long_lines) {
+        room = WIRE_LINE_OCTETS + 1 - s->line;
+        n = (size_t)(end - p) < room ? (size_t)(end - p) : room;
+        last = last_end(p, n);
+        if (last) {
+            p = last + 1;
+            s->line = 0;
+        } else {
+            s->long_lines = n == room;
+            s->line += n;
+            p += n;
+        }
     }
 }
 
@@ -173,9 +186,12 @@ void wire_scan(struct scan *s, const char *data, size_t len)
     if (s->skip_lf && *data == '\n') {
         data++;
         len--;
+        s->bare--; /* the CR before it was counted as bare */
     }
+    s->open = len ? data[len - 1] != '\n' && data[len - 1] != '\r' : false;
     s->skip_lf = len && data[len - 1] == '\r';
     wire_census(data, len, &c);
+    s->bare += c.cr + c.lf - 2 * c.crlf;
     s->nul = s->nul || c.nul;
     s->high = s->high || c.high;
     s->size += len - c.cr - c.lf + 2 * (c.cr + c.lf - c.crlf);
@@ -184,7 +200,6 @@ void wire_scan(struct scan *s, const char *data, size_t len)
 
 void wire_scan_end(struct scan *s)
 {
-    if (s->line)
+    if (s->open)
         s->size += 2;
-    end_line(s);
 }

@@ -9,6 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* RFC 5321 section 4.5.3.1.6, without the CRLF. */
+enum { WIRE_LINE_OCTETS = 998 };
+
 /* What a window holds. */
 struct census {
     size_t cr, lf;
@@ -40,9 +43,11 @@ size_t wire_convert(struct wire *w, const char *data, size_t len, char *out, siz
 
 /* Measuring: start with zeroes. */
 struct scan {
-    uint64_t size;      /* octets once converted, dots not stuffed */
-    uint64_t long_line; /* octets of the longest line without its end */
-    uint64_t line;      /* octets of the line at hand */
+    uint64_t size;   /* octets once converted, dots not stuffed */
+    size_t line;     /* octets of the line at hand, while it is not too long */
+    bool long_lines; /* a line has more than WIRE_LINE_OCTETS without its end */
+    uint64_t bare;   /* line ends that are not CRLF */
+    bool open;       /* the last line has no end */
     bool high;
     bool nul;
     bool skip_lf;

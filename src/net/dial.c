@@ -48,10 +48,20 @@ static int await_connection(int fd, struct deadline deadline)
     return error;
 }
 
+/* Buffers shape the window that is offered with the SYN, so they are set before it. */
+static void set_buffers(int fd, const struct dial *d)
+{
+    if (d->send_buffer)
+        (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &d->send_buffer, sizeof(int));
+    if (d->receive_buffer)
+        (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &d->receive_buffer, sizeof(int));
+}
+
 /* A connected descriptor, or -1 and errno in *WHY. */
-static int connect_to(const struct sockaddr *address, socklen_t len, struct deadline deadline,
+static int connect_to(const struct dial *d, const struct sockaddr *address, socklen_t len,
                       int *why)
 {
+    struct deadline deadline = deadline_nearer(deadline_in(d->timeout_ms), d->run);
     int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     int on = 1;
 
@@ -59,6 +69,7 @@ static int connect_to(const struct sockaddr *address, socklen_t len, struct dead
         *why = errno;
         return -1;
     }
+    set_buffers(fd, d);
     *why = connect(fd, address, len) ? errno : 0;
     if (*why == EINPROGRESS || *why == EINTR)
         *why = await_connection(fd, deadline);
@@ -102,10 +113,8 @@ static int dial_host(const struct dial *d, struct err *e)
         return -1;
     buf_init(&tried, sizeof(e->message) - 64);
     for (at = list; at && fd < 0; at = at->ai_next) {
-        struct deadline limit = deadline_nearer(deadline_in(d->timeout_ms), d->run);
-
         address_text(at->ai_addr, at->ai_addrlen, text);
-        fd = connect_to(at->ai_addr, at->ai_addrlen, limit, &why);
+        fd = connect_to(d, at->ai_addr, at->ai_addrlen, &why);
         if (fd < 0)
             buf_addf(&tried, "%s%s: %s", tried.len ? ", " : "", text, strerror(why));
         else
@@ -130,8 +139,7 @@ static int dial_unix(const struct dial *d, struct err *e)
         return err_set(e, ERR_USAGE, "the path of the Unix socket is longer than %zu bytes",
                        sizeof(address.sun_path) - 1);
     memcpy(address.sun_path, d->server->path, len + 1);
-    fd = connect_to((const struct sockaddr *)&address, sizeof(address),
-                    deadline_nearer(deadline_in(d->timeout_ms), d->run), &why);
+    fd = connect_to(d, (const struct sockaddr *)&address, sizeof(address), &why);
     if (fd < 0) {
         err_system(e, ERR_TEMPORARY, why, "can't connect to %s", d->server->path);
         hint_for(d, why, e);

@@ -11,10 +11,11 @@
 #include "net/stream.h"
 
 struct dial {
-    const struct server *server; /* settled */
-    int family;                  /* AF_UNSPEC, AF_INET or AF_INET6 */
-    int64_t timeout_ms;          /* for one address */
-    struct deadline run;         /* for all of it */
+    const struct server *server;     /* settled */
+    int family;                      /* AF_UNSPEC, AF_INET or AF_INET6 */
+    int64_t timeout_ms;              /* for one address */
+    struct deadline run;             /* for all of it */
+    int send_buffer, receive_buffer; /* of the socket, in bytes; 0: the kernel's */
     const struct sink *sink;
 };
 

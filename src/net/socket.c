@@ -5,8 +5,12 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+/* Of a file at once: small enough that what the server says is heard soon. */
+enum { FILE_PIECE = 1024 * 1024 };
 
 static ssize_t socket_failed(struct stream *s, short wants, struct err *e)
 {
@@ -31,6 +35,31 @@ static ssize_t socket_write(struct stream *s, const void *data, size_t len, stru
     return n < 0 ? socket_failed(s, POLLOUT, e) : n;
 }
 
+/* For file systems that sendfile(2) can't read from. */
+static ssize_t read_and_send(struct stream *s, int fd, off_t *offset, size_t len)
+{
+    char block[16384];
+    ssize_t n = pread(fd, block, len < sizeof(block) ? len : sizeof(block), *offset);
+
+    if (n > 0)
+        n = send(s->fd, block, (size_t)n, MSG_NOSIGNAL);
+    if (n > 0)
+        *offset += n;
+    return n;
+}
+
+static ssize_t socket_send_file(struct stream *s, int fd, off_t *offset, size_t len,
+                                struct err *e)
+{
+    ssize_t n = sendfile(s->fd, fd, offset, len < FILE_PIECE ? len : FILE_PIECE);
+
+    if (n < 0 && (errno == EINVAL || errno == ENOSYS))
+        n = read_and_send(s, fd, offset, len);
+    if (n == 0)
+        return err_set(e, ERR_IO, "the message changed while it was read");
+    return n < 0 ? socket_failed(s, POLLOUT, e) : n;
+}
+
 static int socket_shutdown(struct stream *s, struct err *e)
 {
     if (shutdown(s->fd, SHUT_WR))
@@ -47,6 +76,7 @@ static void socket_free(struct stream *s)
 static const struct stream_ops socket_ops = {
     .read = socket_read,
     .write = socket_write,
+    .send_file = socket_send_file,
     .shutdown = socket_shutdown,
     .free = socket_free,
 };

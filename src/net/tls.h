@@ -24,6 +24,10 @@ struct tls_wishes {
     bool verify;             /* false: take whatever certificate there is (pins still hold) */
 };
 
+/* Append NAME, a domain of LEN bytes, as A-labels (RFC 5891). -1 with ERR_USAGE where it has no
+ * such form. ASCII needs no GnuTLS. */
+int tls_ascii_name(const char *name, size_t len, struct buf *out, struct err *e);
+
 /* What WISHES name, read and checked, so that a mistake is found before any connection. Serves
  * any number of connections. NULL on error. WISHES' strings must outlive it. */
 struct tls_context;

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PRIORITY_MAX = 4096 };
+enum { PRIORITY_MAX = 4096, NAME_MAX_BYTES = 1024 };
 
 /* Weak keys (RSA below 2,048 bits) and what RFC 8996 forbids are refused; the user's string can
  * lower the profile, but not the floor. */
@@ -216,25 +216,49 @@ static bool is_plausible(const char *name, size_t len)
     return len > 0;
 }
 
-/* The name as A-labels (RFC 5890), without the dot that ends an absolute name. */
+int tls_ascii_name(const char *name, size_t len, struct buf *out, struct err *e)
+{
+    const struct tls_lib *lib;
+    gnutls_datum_t mapped = {NULL, 0};
+    size_t i;
+
+    if (!is_plausible(name, len))
+        return err_set(e, ERR_USAGE, "'%.*s' is no name to verify",
+                       (int)(len < 256 ? len : 256), name);
+    for (i = 0; i < len && (unsigned char)name[i] < 0x80; i++)
+        ;
+    if (i == len)
+        return buf_add(out, name, len);
+    lib = tls_lib_load(e);
+    if (!lib)
+        return -1;
+    if (lib->idna_map(name, (unsigned int)len, &mapped, 0) < 0)
+        return err_set(e, ERR_USAGE, "'%.*s' is no domain name", (int)(len < 256 ? len : 256),
+                       name);
+    buf_add(out, mapped.data, mapped.size);
+    free(mapped.data);
+    return 0;
+}
+
+/* The name to send and compare, without the dot that ends an absolute name. One that nobody will
+ * compare may be none. */
 static int set_name(struct tls_context *c, struct err *e)
 {
     const char *name = c->wishes.name;
     size_t len = strlen(name);
-    gnutls_datum_t ascii = {NULL, 0};
-    int code = 0;
+    struct buf ascii;
+    int status = 0;
 
     if (len && name[len - 1] == '.')
         len--;
-    if (is_plausible(name, len))
-        code = c->lib->idna_map(name, (unsigned int)len, &ascii, 0);
-    else if (needs_anchors(c))
-        code = GNUTLS_E_INVALID_REQUEST;
-    if (code < 0)
-        return err_set(e, ERR_USAGE, "'%.256s' is no name to verify", name);
-    c->name = strndup(ascii.data ? (char *)ascii.data : "", ascii.size);
-    free(ascii.data);
-    return c->name ? 0 : err_set(e, ERR_OS, "no memory for TLS");
+    buf_init(&ascii, NAME_MAX_BYTES);
+    if (needs_anchors(c) || is_plausible(name, len))
+        status = tls_ascii_name(name, len, &ascii, e);
+    c->name = status ? NULL : strdup(ascii.data);
+    buf_release(&ascii);
+    if (!status && !c->name)
+        return err_set(e, ERR_OS, "no memory for TLS");
+    return status;
 }
 
 static int fill(struct tls_context *c, struct err *e)

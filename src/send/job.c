@@ -132,6 +132,17 @@ static int parse_sender(struct job *job, struct err *e)
                                 &job->reverse_path, e);
 }
 
+/* A socket buffer's size; the kernel bounds it further. */
+static int parse_buffer(const char *option, const char *value, int *bytes, struct err *e)
+{
+    int64_t number = value ? text_number(value, 1 << 30) : 0;
+
+    if (number < 0 || (value && !number))
+        return err_set(e, ERR_USAGE, "%s: '%.20s' is no number of bytes", option, value);
+    *bytes = (int)number;
+    return 0;
+}
+
 int job_init(struct job *job, const struct settings *settings, char **recipients, struct err *e)
 {
     *job = (struct job){.settings = settings, .run = deadline_in(settings->deadline_ms)};
@@ -141,7 +152,10 @@ int job_init(struct job *job, const struct settings *settings, char **recipients
     buf_init(&job->login, NAME_MAX_BYTES);
     buf_init(&job->full_name, NAME_MAX_BYTES);
     if (check_names(settings, e) || parse_server(job, e) ||
-        parse_recipients(job, recipients, e) || parse_sender(job, e))
+        parse_buffer("--send-buffer", settings->send_buffer, &job->send_buffer, e) ||
+        parse_buffer("--receive-buffer", settings->receive_buffer, &job->receive_buffer, e) ||
+        delivery_parse(&job->delivery, settings, e) || parse_recipients(job, recipients, e) ||
+        parse_sender(job, e))
         return err_at(e, STAGE_CONFIG);
     return 0;
 }

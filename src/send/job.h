@@ -10,6 +10,7 @@
 #include "mail/mailbox.h"
 #include "net/server.h"
 #include "net/tls.h"
+#include "send/delivery.h"
 #include "smtp/sasl.h"
 
 enum { JOB_MECHANISMS_MAX = 16 };
@@ -18,7 +19,9 @@ struct job {
     const struct settings *settings;
     struct deadline run; /* of the whole run */
     struct server server;
-    struct tls_context *tls; /* NULL: no TLS in this run */
+    struct tls_context *tls;         /* NULL: no TLS in this run */
+    int send_buffer, receive_buffer; /* bytes; 0: the kernel's */
+    struct delivery_wishes delivery;
     struct addresses recipients;
     bool has_sender;         /* reverse_path was given */
     struct buf reverse_path; /* "" is the null one */

@@ -168,7 +168,7 @@ void report_recipients(const struct report *report, const struct envelope *envel
         err_reply(&e, r->code, r->enhanced, r->said ? r->said : "",
                   r->said ? strlen(r->said) : 0);
         err_hint(&e, "%s", refusal_hint(r, authenticated));
-        err_at(&e, STAGE_RCPT);
+        err_at(&e, (enum stage)r->stage);
         report_error(report, &e, r->address);
         err_release(&e);
     }

@@ -1,15 +1,10 @@
 #include "send/run.h"
 
 #include "mail/message.h"
-#include "send/job.h"
-#include "smtp/transaction.h"
+#include "send/dispatch.h"
 
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
-
-/* Of a line without its end. */
-enum { LINE_OCTETS = 998 };
 
 /* What one run holds on its way. */
 struct run {
@@ -17,8 +12,6 @@ struct run {
     struct message *message;
     struct envelope envelope;
     struct sink sink;
-    struct transaction_result result;
-    bool authenticated;
 };
 
 static int open_message(struct run *run, int input, struct err *e)
@@ -82,12 +75,9 @@ static int mend_message(struct run *run, struct err *e)
  * line would change the message. */
 static void note_long_lines(const struct run *run)
 {
-    const struct message_facts *facts = message_facts(run->message);
-
-    if (facts->long_line > LINE_OCTETS)
+    if (message_facts(run->message)->long_lines)
         sink_say(&run->sink, EVENT_FACT, STAGE_MESSAGE,
-                 "a line of %llu octets goes as it is; the standard has %d at most",
-                 (unsigned long long)facts->long_line, LINE_OCTETS);
+                 "a line of over 998 octets, the standard's most, goes as it is");
 }
 
 static int prepare(struct run *run, int input, struct err *e)
@@ -97,45 +87,11 @@ static int prepare(struct run *run, int input, struct err *e)
     if (open_message(run, input, e) || read_header(run, e) || mend_message(run, e))
         return -1;
     note_long_lines(run);
-    return envelope_init(&run->envelope, job->reverse_path.data, job->recipients.at,
-                         job->recipients.count, e);
-}
-
-static void session_wishes(const struct run *run, struct session_wishes *wishes)
-{
-    const struct job *job = &run->job;
-    const struct settings *s = job->settings;
-
-    *wishes = (struct session_wishes){
-        .server = &job->server,
-        .family = s->ipv4   ? AF_INET
-                  : s->ipv6 ? AF_INET6
-                            : AF_UNSPEC,
-        .connect_timeout_ms = s->connect_timeout_ms,
-        .dialog = {.timeout_ms = s->timeout_ms, .run = job->run, .sink = &run->sink},
-        .tls = job->tls,
-        .tls_waived = s->tls_insecure,
-        .helo = s->helo,
-        .identity = job->authenticates ? &job->identity : NULL,
-        .mechanisms = job->mechanisms_chosen ? job->mechanisms : NULL,
-        .cleartext_auth = s->allow_cleartext_auth,
-    };
-}
-
-static int dispatch(struct run *run, struct err *e)
-{
-    struct session_wishes wishes;
-    struct session session;
-    int status;
-
-    session_wishes(run, &wishes);
-    if (session_open(&session, &wishes, e))
+    if (envelope_init(&run->envelope, job->reverse_path.data, job->recipients.at,
+                      job->recipients.count, e))
         return -1;
-    run->authenticated = session.authenticated;
-    run->envelope.require_all = run->job.settings->require_all;
-    status = transaction_send(&session, &run->envelope, run->message, &run->result, e);
-    session_close(&session);
-    return status;
+    run->envelope.require_all = job->settings->require_all;
+    return 0;
 }
 
 static void warn_insecure(const struct run *run)
@@ -149,15 +105,18 @@ int run_send(const struct settings *settings, char **recipients, int input,
              struct secret **taken, struct report *report)
 {
     struct run run = {.sink = report_sink(report)};
+    struct dispatch dispatch = {.job = &run.job, .envelope = &run.envelope, .sink = &run.sink};
     struct err e = ERR_INIT;
     int status;
 
     if (!job_init(&run.job, settings, recipients, &e) && !job_arm(&run.job, taken, &e)) {
         warn_insecure(&run);
-        if (!prepare(&run, input, &e))
-            (void)dispatch(&run, &e);
+        if (!prepare(&run, input, &e)) {
+            dispatch.message = run.message;
+            (void)dispatch_send(&dispatch, &e);
+        }
     }
-    report_recipients(report, &run.envelope, run.authenticated);
+    report_recipients(report, &run.envelope, dispatch.authenticated);
     if (e.kind != ERR_NONE)
         report_error(report, &e, NULL);
     status = report_exit_status(&run.envelope, &e);

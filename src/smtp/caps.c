@@ -10,9 +10,21 @@ static const struct {
     const char *keyword;
     unsigned bit;
 } known[] = {
-    {"STARTTLS", CAP_STARTTLS}, {"AUTH", CAP_AUTH}, {"PIPELINING", CAP_PIPELINING},
-    {"CHUNKING", CAP_CHUNKING}, {"SIZE", CAP_SIZE}, {"8BITMIME", CAP_8BITMIME},
-    {"SMTPUTF8", CAP_SMTPUTF8}, {"DSN", CAP_DSN},   {"ENHANCEDSTATUSCODES", CAP_ENHANCED_CODES},
+    {"STARTTLS", CAP_STARTTLS},
+    {"AUTH", CAP_AUTH},
+    {"PIPELINING", CAP_PIPELINING},
+    {"CHUNKING", CAP_CHUNKING},
+    {"SIZE", CAP_SIZE},
+    {"8BITMIME", CAP_8BITMIME},
+    {"SMTPUTF8", CAP_SMTPUTF8},
+    {"DSN", CAP_DSN},
+    {"ENHANCEDSTATUSCODES", CAP_ENHANCED_CODES},
+    {"DELIVERBY", CAP_DELIVERBY},
+    {"MT-PRIORITY", CAP_MT_PRIORITY},
+    {"FUTURERELEASE", CAP_FUTURERELEASE},
+    {"REQUIRETLS", CAP_REQUIRETLS},
+    {"LIMITS", CAP_LIMITS},
+    {"PRDR", CAP_PRDR},
 };
 
 void caps_init(struct caps *c)
@@ -29,7 +41,7 @@ void caps_release(struct caps *c)
 void caps_clear(struct caps *c)
 {
     c->bits = 0;
-    c->size_limit = 0;
+    c->size_limit = c->rcpt_max = c->mail_max = 0;
     buf_clear(&c->mechanisms);
 }
 
@@ -71,6 +83,21 @@ static uint64_t parse_size(const char *text, size_t len)
     return value < 0 ? 0 : (uint64_t)value;
 }
 
+/* RFC 9422 section 3: name=value pairs, of which two concern us. */
+static void parse_limits(struct caps *c, const char *text, size_t len)
+{
+    size_t n;
+
+    for (; len; text += n, len -= n) {
+        n = word_length(text, len);
+        if (n > 8 && text_same_n(text, 8, "RCPTMAX="))
+            c->rcpt_max = parse_size(text + 8, n - 8);
+        else if (n > 8 && text_same_n(text, 8, "MAILMAX="))
+            c->mail_max = parse_size(text + 8, n - 8);
+        n += n < len;
+    }
+}
+
 static void parse_line(struct caps *c, const char *line, size_t len)
 {
     size_t keyword = word_length(line, len);
@@ -90,6 +117,8 @@ static void parse_line(struct caps *c, const char *line, size_t len)
             add_mechanisms(c, line + rest, len - rest);
         if (known[i].bit == CAP_SIZE)
             c->size_limit = parse_size(line + rest, word_length(line + rest, len - rest));
+        if (known[i].bit == CAP_LIMITS)
+            parse_limits(c, line + rest, len - rest);
     }
 }
 

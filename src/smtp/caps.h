@@ -7,20 +7,28 @@
 #include <stdint.h>
 
 enum {
-    CAP_STARTTLS = 1 << 0,      /* RFC 3207 */
-    CAP_AUTH = 1 << 1,          /* RFC 4954 */
-    CAP_PIPELINING = 1 << 2,    /* RFC 2920 */
-    CAP_CHUNKING = 1 << 3,      /* RFC 3030 */
-    CAP_SIZE = 1 << 4,          /* RFC 1870 */
-    CAP_8BITMIME = 1 << 5,      /* RFC 6152 */
-    CAP_SMTPUTF8 = 1 << 6,      /* RFC 6531 */
-    CAP_DSN = 1 << 7,           /* RFC 3461 */
-    CAP_ENHANCED_CODES = 1 << 8 /* RFC 2034 */
+    CAP_STARTTLS = 1 << 0,       /* RFC 3207 */
+    CAP_AUTH = 1 << 1,           /* RFC 4954 */
+    CAP_PIPELINING = 1 << 2,     /* RFC 2920 */
+    CAP_CHUNKING = 1 << 3,       /* RFC 3030 */
+    CAP_SIZE = 1 << 4,           /* RFC 1870 */
+    CAP_8BITMIME = 1 << 5,       /* RFC 6152 */
+    CAP_SMTPUTF8 = 1 << 6,       /* RFC 6531 */
+    CAP_DSN = 1 << 7,            /* RFC 3461 */
+    CAP_ENHANCED_CODES = 1 << 8, /* RFC 2034 */
+    CAP_DELIVERBY = 1 << 9,      /* RFC 2852 */
+    CAP_MT_PRIORITY = 1 << 10,   /* RFC 6710 */
+    CAP_FUTURERELEASE = 1 << 11, /* RFC 4865 */
+    CAP_REQUIRETLS = 1 << 12,    /* RFC 8689 */
+    CAP_LIMITS = 1 << 13,        /* RFC 9422 */
+    CAP_PRDR = 1 << 14           /* draft-hall-prdr */
 };
 
 struct caps {
     unsigned bits;         /* CAP_* */
     uint64_t size_limit;   /* octets a message may have; 0: none stated */
+    uint64_t rcpt_max;     /* LIMITS: recipients in a transaction; 0: none stated */
+    uint64_t mail_max;     /* LIMITS: transactions in a session; 0: none stated */
     struct buf mechanisms; /* of AUTH, as offered, each followed by a space */
 };
 

@@ -1,5 +1,6 @@
 #include "smtp/dialog.h"
 
+#include "base/text.h"
 #include "net/lines.h"
 
 #include <errno.h>
@@ -19,10 +20,13 @@ struct dialog {
     struct dialog_wishes wishes;
     const struct dialog_handler *handler;
     bool pipelining;
+    bool body_open;  /* bytes of the message are still to be sent */
+    bool body_begun; /* and some went out in a write of their own */
+    /* Bytes at the end of out behind the message's; -1: more of it will come. */
+    long after_body;
+    bool said_quit;
     bool over; /* the server said 421, or an error ended the dialogue */
-    /* A ring of the commands whose replies are awaited. */
-    struct command *flight;
-    size_t first, count, cap;
+    struct flight flight;
     struct buf out;         /* queued, not yet sent */
     const char *secret;     /* the word of the last command that nobody may see, or NULL */
     struct reply reply;     /* the one being read or just read */
@@ -42,7 +46,7 @@ static int64_t stage_limit_ms(const struct dialog *d, enum stage stage)
         minutes = 2;
     else if (stage == STAGE_BODY)
         minutes = 3;
-    else if (stage == STAGE_DOT)
+    else if (stage == STAGE_DOT || stage == STAGE_BDAT)
         minutes = 10;
     return minutes * 60 * 1000;
 }
@@ -77,13 +81,8 @@ void dialog_free(struct dialog *d)
     buf_release(&d->out);
     reply_release(&d->reply);
     reply_release(&d->last_word);
-    free(d->flight);
+    flight_release(&d->flight);
     free(d);
-}
-
-int dialog_descriptor(const struct dialog *d)
-{
-    return d->stream->fd;
 }
 
 struct stream *dialog_stream(const struct dialog *d)
@@ -98,7 +97,7 @@ void dialog_pipeline(struct dialog *d, bool on)
 
 bool dialog_is_over(const struct dialog *d)
 {
-    return d->over;
+    return d->over || d->said_quit;
 }
 
 /* What a failed wait means to the user: whose patience ended, or the server's last words. */
@@ -128,7 +127,9 @@ static int closed(struct dialog *d, enum stage stage, struct err *e)
 
 static enum stage awaited_stage(const struct dialog *d, enum stage otherwise)
 {
-    return d->count ? d->flight[d->first].stage : otherwise;
+    const struct command *front = flight_front(&d->flight);
+
+    return front ? front->stage : otherwise;
 }
 
 /* A challenge stays between the server and us: with SCRAM's in hand a password can be guessed. */
@@ -178,15 +179,30 @@ static int unasked(struct dialog *d, enum stage stage, struct err *e)
     return err_at(e, stage);
 }
 
+/* A reply to BDAT before the server can have its bytes is no verdict on them. */
+static int answered_early(struct dialog *d, struct err *e)
+{
+    int class = reply_class(&d->reply);
+
+    if (class == 5)
+        reply_refusal(&d->reply, ERR_DATA, "the server refused the message half-way", e);
+    else if (class == 4)
+        reply_refusal(&d->reply, ERR_TEMPORARY, "the server stopped the message half-way", e);
+    else
+        reply_refusal(&d->reply, ERR_PROTOCOL, "the server answered before it had the message",
+                      e);
+    return err_at(e, STAGE_BODY);
+}
+
 /* Hand the whole reply to the command that it answers. */
 static int dispatch(struct dialog *d, struct err *e)
 {
-    struct command c = d->flight[d->first];
+    struct command c = flight_pop(&d->flight);
 
-    d->first = (d->first + 1) % d->cap;
-    d->count--;
     d->reply.elapsed_ns = clock_now() - c.sent_at;
     emit_reply(d, &c);
+    if (d->body_open && (c.stage == STAGE_BDAT || c.stage == STAGE_DOT))
+        return answered_early(d, e);
     if (d->reply.code == 421) {
         d->over = true;
         keep_last_word(d);
@@ -194,21 +210,6 @@ static int dispatch(struct dialog *d, struct err *e)
     if (d->handler && d->handler->answered(d->handler->ctx, &c, &d->reply, e))
         return err_at(e, c.stage);
     return 0;
-}
-
-/* A server that repeats what it was told, in a refusal say, does not get it shown by us. */
-static void mask_secret(const struct dialog *d, const char *line, size_t len)
-{
-    const char *end = line + len;
-    size_t secret_len = d->secret ? strlen(d->secret) : 0;
-    char *at;
-
-    if (secret_len < SECRET_MIN)
-        return;
-    while ((at = memmem(line, (size_t)(end - line), d->secret, secret_len))) {
-        memset(at, '*', secret_len);
-        line = at + secret_len;
-    }
 }
 
 /* One line of the server's. 1: it ended a reply, which has been dealt with; 0; -1. */
@@ -220,14 +221,16 @@ static int take_line(struct dialog *d, const char *line, size_t len, enum stage 
     if (d->complete)
         reply_clear(&d->reply);
     d->complete = false;
-    mask_secret(d, line, len);
+    /* A server that repeats what it was told, in a refusal say, does not get it shown by us. */
+    if (d->secret && strlen(d->secret) >= SECRET_MIN)
+        text_mask((char *)line, len, d->secret);
     done = reply_line(&d->reply, line, len, e);
     if (done < 0)
         return err_at(e, awaited_stage(d, stage));
     if (!done)
         return 0;
     d->complete = true;
-    return (d->count ? dispatch(d, e) : unasked(d, stage, e)) ? -1 : 1;
+    return (d->flight.count ? dispatch(d, e) : unasked(d, stage, e)) ? -1 : 1;
 }
 
 /* Deal with the lines that are in the buffer already. */
@@ -241,6 +244,24 @@ static int take_buffered(struct dialog *d, enum stage stage, struct err *e)
             return -1;
     }
     return 0;
+}
+
+/* Before more of the message goes out. What the server says while bytes of it are held back is no
+ * answer to them; and past the run's deadline it must not be ended, since it would be delivered
+ * and reported as not. */
+static int hear_early(struct dialog *d, struct err *e)
+{
+    if (deadline_passed(d->wishes.run)) {
+        err_set(e, ERR_TEMPORARY, "the run's deadline passed before the message was sent");
+        return err_at(e, STAGE_BODY);
+    }
+    if (take_buffered(d, STAGE_BODY, e))
+        return -1;
+    if (!d->body_begun)
+        return 0;
+    if (lines_fill(&d->lines, d->stream, e) < 0)
+        return explain(d, STAGE_BODY, e);
+    return take_buffered(d, STAGE_BODY, e);
 }
 
 /* Wait for one whole reply and deal with it. */
@@ -302,17 +323,38 @@ static int wait_to_write(struct dialog *d, enum stage stage, struct deadline dea
     return 0;
 }
 
-static int send_bytes(struct dialog *d, const char *data, size_t len, enum stage stage,
-                      struct err *e)
+/* Bytes on their way: from memory, or from a file where data is NULL. */
+struct piece {
+    const char *data;
+    int fd;
+    off_t offset;
+    size_t len;
+};
+
+static ssize_t put(struct dialog *d, struct piece *p, struct err *e)
+{
+    ssize_t n;
+
+    if (!p->data)
+        return d->stream->ops->send_file(d->stream, p->fd, &p->offset, p->len, e);
+    n = d->stream->ops->write(d->stream, p->data, p->len, e);
+    p->data += n > 0 ? n : 0;
+    return n;
+}
+
+static int send_piece(struct dialog *d, struct piece *p, enum stage stage, struct err *e)
 {
     struct deadline deadline = {0};
     ssize_t n;
 
-    while (len) {
-        n = d->stream->ops->write(d->stream, data, len, e);
+    while (p->len) {
+        n = put(d, p, e);
         if (n > 0) {
-            data += n;
-            len -= (size_t)n;
+            p->len -= (size_t)n;
+            if (d->after_body >= 0 && p->len <= (size_t)d->after_body)
+                d->body_open = false;
+            if (!p->data) /* a file is many blocks, each with its own limit */
+                deadline = (struct deadline){0};
         } else if (n == STREAM_AGAIN) {
             /* The clock is only looked at by those who have to wait. */
             if (!deadline.at)
@@ -326,6 +368,14 @@ static int send_bytes(struct dialog *d, const char *data, size_t len, enum stage
     return 0;
 }
 
+static int send_bytes(struct dialog *d, const char *data, size_t len, enum stage stage,
+                      struct err *e)
+{
+    struct piece piece = {.data = data, .len = len};
+
+    return send_piece(d, &piece, stage, e);
+}
+
 /* After an error nothing more is to be said: replies could belong to anything. */
 static int ended(struct dialog *d, int status)
 {
@@ -334,33 +384,21 @@ static int ended(struct dialog *d, int status)
     return status;
 }
 
-static int flush(struct dialog *d, struct err *e)
+static int flush_at(struct dialog *d, enum stage stage, struct err *e)
 {
     size_t len = d->out.len;
     int status;
 
     if (!len)
         return 0;
-    status = send_bytes(d, d->out.data, len, awaited_stage(d, STAGE_NONE), e);
+    status = send_bytes(d, d->out.data, len, stage, e);
     buf_clear(&d->out);
     return status;
 }
 
-/* Double the ring, unrolled. */
-static int grow_flight(struct dialog *d, struct err *e)
+static int flush(struct dialog *d, struct err *e)
 {
-    size_t cap = d->cap ? d->cap * 2 : 8, i;
-    struct command *flight = malloc(cap * sizeof(*flight));
-
-    if (!flight)
-        return err_set(e, ERR_OS, "no memory for commands in flight");
-    for (i = 0; i < d->count; i++)
-        flight[i] = d->flight[(d->first + i) % d->cap];
-    free(d->flight);
-    d->flight = flight;
-    d->first = 0;
-    d->cap = cap;
-    return 0;
+    return flush_at(d, awaited_stage(d, STAGE_NONE), e);
 }
 
 static void emit_command(struct dialog *d, const struct command *c, const char *shown)
@@ -374,28 +412,15 @@ static void emit_command(struct dialog *d, const struct command *c, const char *
     sink_emit(d->wishes.sink, &event);
 }
 
-static int put_in_flight(struct dialog *d, const struct command *c, struct err *e)
-{
-    struct command *slot;
-
-    if (d->count == d->cap && grow_flight(d, e))
-        return err_at(e, c->stage);
-    slot = &d->flight[(d->first + d->count) % d->cap];
-    *slot = *c;
-    slot->sent_at = clock_now();
-    d->count++;
-    return 0;
-}
-
 static int queue(struct dialog *d, const struct command *c, const char *text, const char *shown,
                  struct err *e)
 {
     /* What is in the buffer while nothing is awaited was not asked for: better known now than
      * taken for the reply to this command. */
-    if (!d->count && take_buffered(d, c->stage, e))
+    if (!d->flight.count && take_buffered(d, c->stage, e))
         return -1;
     emit_command(d, c, shown ? shown : text);
-    if (put_in_flight(d, c, e))
+    if (flight_push(&d->flight, c, e))
         return -1;
     buf_addstr(&d->out, text);
     buf_addstr(&d->out, "\r\n");
@@ -419,7 +444,7 @@ int dialog_drain(struct dialog *d, struct err *e)
 {
     if (flush(d, e))
         return ended(d, -1);
-    while (d->count) {
+    while (d->flight.count) {
         enum stage stage = awaited_stage(d, STAGE_NONE);
 
         if (read_reply(d, stage, stage_deadline(d, stage), e))
@@ -443,41 +468,95 @@ int dialog_ask(struct dialog *d, enum stage stage, const char *text, const char 
     return status;
 }
 
-/* Await one reply that no command text asks for. */
-static int await(struct dialog *d, enum stage stage, const struct reply **reply, struct err *e)
+int dialog_greeting(struct dialog *d, const struct reply **reply, struct err *e)
 {
-    struct command c = {.stage = stage};
+    struct command c = {.stage = STAGE_GREETING};
 
     d->handler = NULL;
-    if (put_in_flight(d, &c, e) || dialog_drain(d, e))
+    if (flight_push(&d->flight, &c, e) || dialog_drain(d, e))
         return -1;
     *reply = &d->reply;
     return 0;
 }
 
-int dialog_await(struct dialog *d, enum stage stage, const struct reply **reply, struct err *e)
-{
-    /* What came before the last byte went out is no answer to it. */
-    if (take_buffered(d, STAGE_BODY, e))
-        return ended(d, -1);
-    return await(d, stage, reply, e);
-}
-
-int dialog_greeting(struct dialog *d, const struct reply **reply, struct err *e)
-{
-    return await(d, STAGE_GREETING, reply, e);
-}
-
 int dialog_body(struct dialog *d, const char *data, size_t len, struct err *e)
 {
-    if (take_buffered(d, STAGE_BODY, e))
+    d->body_open = true;
+    d->after_body = -1;
+    if (d->out.len + len <= FLIGHT)
+        return buf_add(&d->out, data, len);
+    if (hear_early(d, e) || flush_at(d, STAGE_BODY, e))
         return ended(d, -1);
-    /* Past it the message must not be ended: it would be delivered and reported as not. */
-    if (deadline_passed(d->wishes.run)) {
-        err_set(e, ERR_TEMPORARY, "the run's deadline passed before the message was sent");
-        return ended(d, err_at(e, STAGE_BODY));
-    }
+    d->body_begun = true;
     return ended(d, send_bytes(d, data, len, STAGE_BODY, e));
+}
+
+bool dialog_takes_files(const struct dialog *d)
+{
+    return d->stream->ops->send_file != NULL;
+}
+
+int dialog_file(struct dialog *d, int fd, off_t offset, uint64_t len, struct err *e)
+{
+    struct piece piece = {.fd = fd, .offset = offset, .len = (size_t)len};
+
+    d->body_open = true;
+    d->after_body = -1;
+    if (hear_early(d, e) || flush_at(d, STAGE_BODY, e))
+        return ended(d, -1);
+    d->body_begun = true;
+    return ended(d, send_piece(d, &piece, STAGE_BODY, e));
+}
+
+int dialog_chunk(struct dialog *d, const struct command *c, const char *text,
+                 const struct dialog_handler *handler, struct err *e)
+{
+    d->handler = handler;
+    d->body_open = true;
+    d->after_body = -1;
+    return ended(d, queue(d, c, text, NULL, e));
+}
+
+int dialog_expect(struct dialog *d, const struct command *c, struct err *e)
+{
+    return flight_push(&d->flight, c, e);
+}
+
+bool dialog_body_sent(const struct dialog *d)
+{
+    return !d->body_open;
+}
+
+/* All but QUIT's reply. */
+static int read_verdict(struct dialog *d, bool then_quit, struct err *e)
+{
+    while (d->flight.count > (then_quit ? 1u : 0u)) {
+        enum stage stage = awaited_stage(d, STAGE_NONE);
+
+        if (read_reply(d, stage, stage_deadline(d, stage), e))
+            return -1;
+    }
+    return 0;
+}
+
+int dialog_end_body(struct dialog *d, const struct command *dot, bool then_quit,
+                    const struct dialog_handler *handler, struct err *e)
+{
+    const struct command quit = {.stage = STAGE_QUIT};
+    size_t body = d->out.len;
+
+    d->handler = handler;
+    if ((body && hear_early(d, e)) || (dot && flight_push(&d->flight, dot, e)) ||
+        (then_quit && queue(d, &quit, "QUIT", NULL, e)))
+        return ended(d, -1);
+    d->said_quit = then_quit;
+    d->after_body = (long)(d->out.len - body);
+    if (!body)
+        d->body_open = false;
+    if (flush_at(d, STAGE_BODY, e))
+        return ended(d, -1);
+    d->body_open = d->body_begun = false;
+    return ended(d, read_verdict(d, then_quit, e));
 }
 
 int dialog_start_tls(struct dialog *d, struct tls_context *tls, struct err *e)
@@ -507,7 +586,7 @@ void dialog_quit(struct dialog *d)
 
     if (d->wishes.timeout_ms < 0 || d->wishes.timeout_ms > QUIT_MS)
         d->wishes.timeout_ms = QUIT_MS;
-    if (!d->over)
+    if (!dialog_is_over(d))
         (void)dialog_ask(d, STAGE_QUIT, "QUIT", NULL, &reply, &ignored);
     stream_shutdown(d->stream, deadline_in(0));
     err_release(&ignored);

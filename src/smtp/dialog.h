@@ -15,20 +15,13 @@
 #include "base/event.h"
 #include "net/stream.h"
 #include "net/tls.h"
+#include "smtp/flight.h"
 #include "smtp/reply.h"
 
 struct dialog;
 
 /* Room for a command: RFC 4954 section 4 allows 12,288 octets for AUTH. */
 enum { COMMAND_MAX = 12288 };
-
-/* One command in flight. */
-struct command {
-    enum stage stage;
-    const char *recipient; /* of RCPT, else NULL; outlives the command */
-    size_t index;          /* for the handler */
-    int64_t sent_at;       /* filled in by the dialogue */
-};
 
 struct dialog_wishes {
     int64_t timeout_ms;  /* for every reply; negative: RFC 5321 section 4.5.3.2's limits */
@@ -48,10 +41,7 @@ struct dialog *dialog_new(struct stream *s, const struct dialog_wishes *wishes, 
 /* Close the connection and free; NULL is allowed. */
 void dialog_free(struct dialog *d);
 
-/* The descriptor, for getsockname. */
-int dialog_descriptor(const struct dialog *d);
-
-/* The stream, for what TLS knows of it; it changes with dialog_start_tls. */
+/* The stream, for its descriptor and what TLS knows of it; it changes with dialog_start_tls. */
 struct stream *dialog_stream(const struct dialog *d);
 
 /* Await the greeting. *REPLY is valid until the next call of any function here. */
@@ -72,17 +62,39 @@ int dialog_drain(struct dialog *d, struct err *e);
 /* Commands may be in flight together from now on, or not. */
 void dialog_pipeline(struct dialog *d, bool on);
 
-/* Send bytes of the message. Each call has RFC 5321's limit for a data block. */
+/* Send bytes of the message. Little ones wait for more, to share a write with the header, the
+ * end of the body and the commands after it; dialog_drain sends all. Each write has RFC 5321's
+ * limit for a data block. */
 int dialog_body(struct dialog *d, const char *data, size_t len, struct err *e);
 
-/* Await a reply that no command asked for: that to the end of data. */
-int dialog_await(struct dialog *d, enum stage stage, const struct reply **reply, struct err *e);
+/* The same for LEN bytes of a regular file, which never pass through our memory; only where
+ * dialog_takes_files (not over TLS). */
+int dialog_file(struct dialog *d, int fd, off_t offset, uint64_t len, struct err *e);
+bool dialog_takes_files(const struct dialog *d);
+
+/* Queue TEXT, a BDAT command (RFC 3030), whose reply is due only after the bytes of the message
+ * that dialog_body is given next: one that comes earlier ends the dialogue. */
+int dialog_chunk(struct dialog *d, const struct command *c, const char *text,
+                 const struct dialog_handler *handler, struct err *e);
+
+/* The message has been given whole. DOT is the command that its last bytes stand for, or NULL
+ * where BDAT was one; with THEN_QUIT, QUIT goes out with them (RFC 2920 section 3.1) and is not
+ * waited for. All is sent and every reply but QUIT's goes to HANDLER. */
+int dialog_end_body(struct dialog *d, const struct command *dot, bool then_quit,
+                    const struct dialog_handler *handler, struct err *e);
+
+/* Await one reply more, that to C, behind those awaited already. For handlers. */
+int dialog_expect(struct dialog *d, const struct command *c, struct err *e);
+
+/* True once the last byte of the message has left us: from then on, without a verdict, nobody
+ * knows whether the server has it. */
+bool dialog_body_sent(const struct dialog *d);
 
 /* Continue over TLS. -1 with ERR_PROTOCOL when the server sent anything after its reply to
  * STARTTLS: such bytes were in clear and are not to be believed (RFC 3207 section 4.2). */
 int dialog_start_tls(struct dialog *d, struct tls_context *tls, struct err *e);
 
-/* True once the server has said 421 or an error has ended the dialogue. */
+/* True once QUIT has been said, the server has said 421 or an error has ended the dialogue. */
 bool dialog_is_over(const struct dialog *d);
 
 /* Say QUIT, unless the dialogue is over, and close politely; waits only briefly, and errors matter

@@ -23,15 +23,20 @@ void envelope_release(struct envelope *envelope)
 {
     size_t i;
 
-    for (i = 0; i < envelope->count; i++)
+    for (i = 0; i < envelope->count; i++) {
         free(envelope->recipients[i].said);
+        free(envelope->recipients[i].ascii);
+    }
+    free(envelope->ascii_reverse_path);
     free(envelope->recipients);
     *envelope = (struct envelope){0};
 }
 
-void recipient_fail(struct recipient *r, enum err_kind kind, const struct reply *reply)
+void recipient_fail(struct recipient *r, enum stage stage, enum err_kind kind,
+                    const struct reply *reply)
 {
     r->delivery = DELIVERY_FAILED;
+    r->stage = (unsigned char)stage;
     r->kind = (unsigned char)kind;
     r->code = (unsigned short)reply->code;
     r->enhanced = reply->enhanced;
@@ -59,4 +64,29 @@ size_t envelope_count(const struct envelope *envelope, enum delivery delivery)
     for (i = 0; i < envelope->count; i++)
         n += envelope->recipients[i].delivery == delivery;
     return n;
+}
+
+static bool is_postponed(const struct recipient *r)
+{
+    return r->delivery == DELIVERY_FAILED && r->stage == STAGE_RCPT &&
+           (r->code == 452 || r->code == 552);
+}
+
+size_t envelope_postponed(const struct envelope *envelope)
+{
+    size_t i, n = 0;
+
+    for (i = 0; i < envelope->count; i++)
+        n += is_postponed(&envelope->recipients[i]);
+    return n;
+}
+
+void envelope_revive(struct envelope *envelope)
+{
+    size_t i;
+
+    for (i = 0; i < envelope->count; i++) {
+        if (is_postponed(&envelope->recipients[i]))
+            envelope->recipients[i].delivery = DELIVERY_WAITING;
+    }
 }

@@ -16,15 +16,18 @@ enum delivery {
 
 struct recipient {
     const char *address; /* owned by whoever made the envelope */
+    char *ascii;         /* what a server without SMTPUTF8 is told instead; owned, or NULL */
     char *said;          /* the server's words when it refused; owned, or NULL */
     struct enhanced enhanced;
     unsigned short code;
     unsigned char delivery; /* enum delivery */
     unsigned char kind;     /* enum err_kind: why it failed; ERR_TEMPORARY: worth a retry */
+    unsigned char stage;    /* enum stage: at which command */
 };
 
 struct envelope {
     const char *reverse_path; /* "" is the null reverse-path */
+    char *ascii_reverse_path; /* for a server without SMTPUTF8; owned, or NULL */
     struct recipient *recipients;
     size_t count;
     bool require_all; /* send to nobody unless every recipient is accepted */
@@ -35,11 +38,19 @@ int envelope_init(struct envelope *envelope, const char *reverse_path, char **ad
                   size_t count, struct err *e);
 void envelope_release(struct envelope *envelope);
 
-/* The recipient failed for reason KIND, in the words of REPLY. */
-void recipient_fail(struct recipient *r, enum err_kind kind, const struct reply *reply);
+/* The recipient failed at STAGE for reason KIND, in the words of REPLY. */
+void recipient_fail(struct recipient *r, enum stage stage, enum err_kind kind,
+                    const struct reply *reply);
 
 /* True when any address has bytes beyond ASCII (RFC 6531). */
 bool envelope_needs_utf8(const struct envelope *envelope);
+
+/* How many RCPTs were refused by 452 or 552: in RFC 5321 section 4.5.3.1.10 the server's way to say that
+ * it takes no more in this transaction. */
+size_t envelope_postponed(const struct envelope *envelope);
+
+/* Let those wait again, for a further transaction. */
+void envelope_revive(struct envelope *envelope);
 
 /* How many recipients are in this state. */
 size_t envelope_count(const struct envelope *envelope, enum delivery delivery);

@@ -49,7 +49,7 @@ static void own_name(const struct session *s, const struct session_wishes *w, st
     if (host_fqdn(name) && mailbox_is_domain(name->data, name->len, false))
         return;
     buf_clear(name);
-    dial_own_literal(dialog_descriptor(s->dialog), name);
+    dial_own_literal(dialog_stream(s->dialog)->fd, name);
 }
 
 static int say_hello(struct session *s, const char *verb, const char *name,
@@ -88,7 +88,8 @@ static int go_secure(struct session *s, const struct session_wishes *w, struct e
     if (dialog_start_tls(s->dialog, w->tls, e))
         return -1;
     s->encrypted = true;
-    s->trusted = w->server->tls != TLS_MODE_OPPORTUNISTIC || w->tls_waived;
+    s->verified = w->server->tls != TLS_MODE_OPPORTUNISTIC && !w->tls_waived;
+    s->trusted = s->verified || w->tls_waived;
     return 0;
 }
 
@@ -123,6 +124,8 @@ static int connect_stage(struct session *s, const struct session_wishes *w, stru
                         .family = w->family,
                         .timeout_ms = w->connect_timeout_ms,
                         .run = w->dialog.run,
+                        .send_buffer = w->send_buffer,
+                        .receive_buffer = w->receive_buffer,
                         .sink = w->dialog.sink};
     struct stream *stream = dial_connect(&dial, e);
 
@@ -150,9 +153,11 @@ static int establish(struct session *s, const struct session_wishes *w, struct e
 
 int session_open(struct session *s, const struct session_wishes *wishes, struct err *e)
 {
-    *s = (struct session){0};
+    *s = (struct session){.sink = wishes->dialog.sink};
     caps_init(&s->caps);
     if (!establish(s, wishes, e)) {
+        if (!wishes->pipelining)
+            s->caps.bits &= ~(unsigned)CAP_PIPELINING;
         dialog_pipeline(s->dialog, (s->caps.bits & CAP_PIPELINING) != 0);
         return 0;
     }

@@ -14,6 +14,7 @@ struct session_wishes {
     const struct server *server; /* settled */
     int family;
     int64_t connect_timeout_ms;
+    int send_buffer, receive_buffer; /* bytes; 0: the kernel's */
     struct dialog_wishes dialog;
     struct tls_context *tls; /* NULL only where server->tls is TLS_MODE_OFF */
     bool tls_waived;         /* the user chose not to verify: an unverified server is trusted */
@@ -21,16 +22,21 @@ struct session_wishes {
     const struct sasl_identity *identity; /* NULL: don't authenticate */
     const char *const
         *mechanisms;     /* names in order of preference, NULL-terminated; NULL: auto */
+    bool pipelining;     /* several commands in flight where that is offered */
     bool cleartext_auth; /* AUTH may go over a connection that others can read */
 };
 
 struct session {
     struct dialog *dialog;
+    const struct sink *sink;
     struct caps caps;
-    bool encrypted;     /* TLS is on */
-    bool trusted;       /* and the server is who it should be, or the user said not to ask */
-    bool authenticated; /* AUTH has succeeded */
-    bool esmtp;         /* EHLO was understood */
+    bool encrypted;        /* TLS is on */
+    bool verified;         /* by its certificate or pin */
+    bool trusted;          /* and the server is who it should be, or the user said not to ask */
+    bool authenticated;    /* AUTH has succeeded */
+    uint64_t transactions; /* begun in this session */
+    bool unfinished;       /* the last one had no verdict: RSET comes before the next */
+    bool esmtp;            /* EHLO was understood */
 };
 
 /* Open a session. 0, or -1 and nothing is left open. */

@@ -10,15 +10,34 @@ struct transaction {
     struct envelope *envelope;
     struct message *message;
     struct transaction_result *result;
+    const struct extensions *extensions;
+    struct buf text;   /* of the command being made */
     bool mail_refused; /* E of the transaction says why; replies after it mean nothing */
+    const struct dialog_handler handler;
+    enum chunking chunking;
+    size_t limit, asked; /* recipients that the server takes, and that were named */
+    bool quit;           /* nothing follows: QUIT goes out with the message's end */
     bool data_sent;
     bool data_ready; /* 354 */
+    bool prdr;       /* asked for, and 353 has not come yet */
+    bool judged;     /* the server has answered the message itself */
+    bool forgotten;  /* and nothing of the transaction is left there */
     struct err verdict;
 };
 
 static bool offers(const struct transaction *t, unsigned cap)
 {
     return (t->session->caps.bits & cap) != 0;
+}
+
+static void set_accepted(struct transaction *t, enum delivery delivery)
+{
+    size_t i;
+
+    for (i = 0; i < t->envelope->count; i++) {
+        if (t->envelope->recipients[i].delivery == DELIVERY_ACCEPTED)
+            t->envelope->recipients[i].delivery = (unsigned char)delivery;
+    }
 }
 
 /* The server's refusal of MAIL or DATA, as it concerns all recipients. */
@@ -73,7 +92,7 @@ static int rcpt_answered(struct transaction *t, size_t index, const struct reply
     if (reply_class(r) == 2)
         recipient->delivery = DELIVERY_ACCEPTED;
     else
-        recipient_fail(recipient, rcpt_kind(r), r);
+        recipient_fail(recipient, STAGE_RCPT, rcpt_kind(r), r);
     return 0;
 }
 
@@ -86,6 +105,62 @@ static void data_answered(struct transaction *t, const struct reply *r)
     refuse_all(t, r, STAGE_DATA, "the server refuses the message", ERR_DATA);
 }
 
+/* The verdict on the message. Where nobody was accepted it says nothing new (RFC 2920 section
+ * 3.1: 354 although there is no recipient; RFC 3030: a chunk without one is discarded). */
+static void message_answered(struct transaction *t, enum stage stage, const struct reply *r)
+{
+    t->judged = true;
+    /* RFC 3030 section 2: after a chunk that failed only RSET ends it. */
+    t->forgotten = stage == STAGE_DOT || reply_class(r) == 2;
+    if (t->mail_refused || !envelope_count(t->envelope, DELIVERY_ACCEPTED))
+        return;
+    if (reply_class(r) == 2)
+        set_accepted(t, DELIVERY_DONE);
+    else
+        refuse_all(t, r, stage, "the server refuses the message", ERR_DATA);
+}
+
+/* PRDR (draft-hall-prdr): 353 announces a verdict for each accepted recipient, in their order, and
+ * one for the message at the end. */
+static int expect_verdicts(struct transaction *t, enum stage stage, struct err *e)
+{
+    struct command c = {.stage = stage};
+    size_t i;
+
+    for (i = 0; i < t->envelope->count; i++) {
+        if (t->envelope->recipients[i].delivery != DELIVERY_ACCEPTED)
+            continue;
+        c.recipient = t->envelope->recipients[i].address;
+        c.index = i;
+        if (dialog_expect(t->session->dialog, &c, e))
+            return -1;
+    }
+    c.recipient = NULL;
+    t->prdr = false;
+    return dialog_expect(t->session->dialog, &c, e);
+}
+
+static void recipient_answered(struct transaction *t, const struct command *c,
+                               const struct reply *r)
+{
+    if (reply_class(r) != 2)
+        recipient_fail(&t->envelope->recipients[c->index], c->stage,
+                       reply_class(r) == 5 ? ERR_NOUSER : ERR_TEMPORARY, r);
+}
+
+/* A reply to the message, of which there are several with PRDR. */
+static int end_answered(struct transaction *t, const struct command *c, const struct reply *r,
+                        struct err *e)
+{
+    if (r->code == 353 && t->prdr)
+        return expect_verdicts(t, c->stage, e);
+    if (c->recipient)
+        recipient_answered(t, c, r);
+    else
+        message_answered(t, c->stage, r);
+    return 0;
+}
+
 static int answered(void *ctx, const struct command *c, const struct reply *r, struct err *e)
 {
     struct transaction *t = ctx;
@@ -94,98 +169,63 @@ static int answered(void *ctx, const struct command *c, const struct reply *r, s
         mail_answered(t, r);
     else if (c->stage == STAGE_RCPT)
         return rcpt_answered(t, c->index, r, e);
-    else
+    else if (c->stage == STAGE_DATA)
         data_answered(t, r);
+    else if (c->stage == STAGE_DOT || c->stage == STAGE_BDAT)
+        return end_answered(t, c, r, e);
     return 0;
 }
 
-/* What the message needs and the server must have. */
-static int check_needs(const struct transaction *t, struct err *e)
+/* The last transaction was left without a verdict: the server has to forget it. */
+static int queue_rset(struct transaction *t, struct err *e)
 {
-    const struct message_facts *facts = message_facts(t->message);
-    uint64_t limit = t->session->caps.size_limit;
+    const struct command c = {.stage = STAGE_RSET};
 
-    if (envelope_needs_utf8(t->envelope) && !offers(t, CAP_SMTPUTF8)) {
-        err_set(e, ERR_UNAVAILABLE, "an address is not ASCII and the server lacks SMTPUTF8");
-        return err_hint(e, "use the ASCII form of the address");
-    }
-    if (facts->known && (facts->body_8bit || facts->header_8bit) && !offers(t, CAP_8BITMIME)) {
-        err_set(e, ERR_DATA, "the message has 8-bit text and the server lacks 8BITMIME");
-        return err_hint(e, "encode it as quoted-printable or base64");
-    }
-    if (facts->known && limit && facts->size > limit) {
-        err_set(e, ERR_UNAVAILABLE,
-                "the message has %" PRIu64 " bytes and the server takes at most %" PRIu64,
-                facts->size, limit);
-        return err_hint(e, "send a smaller message");
-    }
-    return 0;
+    t->session->unfinished = false;
+    return dialog_queue(t->session->dialog, &c, "RSET", &t->handler, e);
 }
 
-static int queue_mail(struct transaction *t, const struct dialog_handler *handler,
-                      struct err *e)
+static int queue_mail(struct transaction *t, struct err *e)
 {
-    const struct message_facts *facts = message_facts(t->message);
+    const struct envelope *envelope = t->envelope;
     struct command c = {.stage = STAGE_MAIL};
     struct buf text;
     int status;
 
     buf_init(&text, COMMAND_MAX);
-    buf_addf(&text, "MAIL FROM:<%s>", t->envelope->reverse_path);
-    if (offers(t, CAP_SIZE) && facts->known)
-        buf_addf(&text, " SIZE=%" PRIu64, facts->size);
-    if (offers(t, CAP_8BITMIME) && (!facts->known || facts->body_8bit || facts->header_8bit))
-        buf_addstr(&text, " BODY=8BITMIME");
-    if (envelope_needs_utf8(t->envelope))
-        buf_addstr(&text, " SMTPUTF8");
+    buf_addf(&text, "MAIL FROM:<%s>",
+             !offers(t, CAP_SMTPUTF8) && envelope->ascii_reverse_path
+                 ? envelope->ascii_reverse_path
+                 : envelope->reverse_path);
+    extensions_mail(t->session, t->extensions, envelope, t->message, t->prdr, &text);
     status = buf_check(&text, ERR_USAGE, "the MAIL command", e);
     if (!status)
-        status = dialog_queue(t->session->dialog, &c, text.data, handler, e);
+        status = dialog_queue(t->session->dialog, &c, text.data, &t->handler, e);
     buf_release(&text);
     return status;
 }
 
-static int queue_rcpt(struct transaction *t, size_t index, const struct dialog_handler *handler,
-                      struct err *e)
+static int queue_rcpt(struct transaction *t, size_t index, struct err *e)
 {
-    const struct recipient *recipient = &t->envelope->recipients[index];
-    struct command c = {.stage = STAGE_RCPT, .recipient = recipient->address, .index = index};
-    char text[1200];
+    const struct recipient *r = &t->envelope->recipients[index];
+    struct command c = {.stage = STAGE_RCPT, .recipient = r->address, .index = index};
+    int status;
 
-    if ((size_t)snprintf(text, sizeof(text), "RCPT TO:<%s>", recipient->address) >=
-        sizeof(text))
-        return err_set(e, ERR_USAGE, "a recipient's address is too long");
-    return dialog_queue(t->session->dialog, &c, text, handler, e);
+    t->asked++;
+    buf_clear(&t->text);
+    buf_addf(&t->text, "RCPT TO:<%s>",
+             !offers(t, CAP_SMTPUTF8) && r->ascii ? r->ascii : r->address);
+    extensions_rcpt(t->session, t->extensions, &t->text);
+    status = buf_check(&t->text, ERR_USAGE, "the RCPT command", e);
+    return status ? status : dialog_queue(t->session->dialog, &c, t->text.data, &t->handler, e);
 }
 
-static int queue_data(struct transaction *t, const struct dialog_handler *handler,
-                      struct err *e)
+static int queue_data(struct transaction *t, struct err *e)
 {
     struct command c = {.stage = STAGE_DATA};
 
     t->data_sent = true;
-    return dialog_queue(t->session->dialog, &c, "DATA", handler, e);
-}
-
-/* MAIL, all RCPTs and, where commands may be in flight together, DATA: one flight. With
- * require_all DATA has to wait for the verdict on every recipient. */
-static int send_envelope(struct transaction *t, const struct dialog_handler *handler,
-                         struct err *e)
-{
-    struct dialog *d = t->session->dialog;
-    size_t i;
-
-    if (queue_mail(t, handler, e))
-        return -1;
-    for (i = 0; i < t->envelope->count && !t->mail_refused && !dialog_is_over(d); i++) {
-        if (t->envelope->recipients[i].delivery == DELIVERY_WAITING &&
-            queue_rcpt(t, i, handler, e))
-            return -1;
-    }
-    if (offers(t, CAP_PIPELINING) && !t->envelope->require_all && !t->mail_refused &&
-        !dialog_is_over(d) && queue_data(t, handler, e))
-        return -1;
-    return dialog_drain(d, e);
+    return dialog_queue(t->session->dialog, &c, "DATA", &t->handler, e);
 }
 
 static bool must_withhold(const struct transaction *t)
@@ -194,138 +234,218 @@ static bool must_withhold(const struct transaction *t)
            envelope_count(t->envelope, DELIVERY_ACCEPTED) < t->envelope->count;
 }
 
-static void set_accepted(struct transaction *t, enum delivery delivery)
+/* Nothing follows in this session, as far as the replies so far tell: no recipient whose 452 may
+ * lead to a further transaction. */
+static bool is_last(const struct transaction *t)
 {
-    size_t i;
-
-    for (i = 0; i < t->envelope->count; i++) {
-        if (t->envelope->recipients[i].delivery == DELIVERY_ACCEPTED)
-            t->envelope->recipients[i].delivery = (unsigned char)delivery;
-    }
+    return t->quit && !envelope_postponed(t->envelope);
 }
 
-/* RFC 2920 section 3.1: 354 although nobody was accepted is answered with an empty message, whose
- * refusal is no news. */
-static int empty_data(struct transaction *t, struct err *e)
+static int end_of_data(struct transaction *t, struct err *e)
 {
-    const struct reply *reply;
+    const struct command dot = {.stage = STAGE_DOT};
 
-    if (dialog_body(t->session->dialog, ".\r\n", 3, e))
+    return dialog_body(t->session->dialog, ".\r\n", 3, e) ||
+                   dialog_end_body(t->session->dialog, &dot, is_last(t), &t->handler, e)
+               ? -1
+               : 0;
+}
+
+/* The body that may go from its file to the socket by itself. 1: it went; 0: it has to be read. */
+static int send_tail(struct transaction *t, bool stuff, struct err *e)
+{
+    struct message_tail tail;
+
+    if (stuff || !dialog_takes_files(t->session->dialog) || !message_tail(t->message, &tail))
+        return 0;
+    if (dialog_file(t->session->dialog, tail.fd, tail.offset, tail.len, e))
         return -1;
-    return dialog_await(t->session->dialog, STAGE_DOT, &reply, e);
+    t->result->bytes += tail.len;
+    return 1;
 }
 
-static int send_body(struct transaction *t, struct err *e)
+/* The bytes of the message, with dots stuffed for DATA and as they are for BDAT. */
+static int send_bytes(struct transaction *t, bool stuff, struct err *e)
 {
     const char *data;
     size_t len;
     int more;
 
-    while ((more = message_next(t->message, true, &data, &len, e)) > 0) {
+    while ((more = message_next(t->message, stuff, &data, &len, e)) > 0) {
         if (dialog_body(t->session->dialog, data, len, e))
             return -1;
         t->result->bytes += len;
+        more = send_tail(t, stuff, e);
+        if (more)
+            return more < 0 ? -1 : 0;
     }
     if (more < 0) {
-        /* The message broke off: without a dot the server must forget what it has. */
+        /* The message broke off: without its end the server must forget what it has. */
         err_at(e, STAGE_BODY);
         session_abort(t->session);
+    }
+    return more;
+}
+
+/* Every recipient has been refused: how the session went on matters to none. */
+static bool nobody_hopes(const struct transaction *t)
+{
+    return !envelope_count(t->envelope, DELIVERY_ACCEPTED) &&
+           !envelope_count(t->envelope, DELIVERY_WAITING);
+}
+
+/* Once all of the message is out, only the server's word says whose it is. */
+static int explain_silence(struct transaction *t, struct err *e)
+{
+    if (!t->session->dialog || t->judged || !dialog_body_sent(t->session->dialog) || e->code ||
+        t->mail_refused || nobody_hopes(t))
         return -1;
-    }
-    return dialog_body(t->session->dialog, ".\r\n", 3, e);
-}
-
-static int dot_answered(struct transaction *t, const struct reply *r, struct err *e)
-{
-    if (reply_class(r) == 2) {
-        set_accepted(t, DELIVERY_DONE);
-        return 0;
-    }
-    if (reply_class(r) == 3) {
-        t->result->maybe_accepted = true;
-        reply_refusal(r, ERR_PROTOCOL, "the server's reply to the message makes no sense", e);
-    } else {
-        refuse_all(t, r, STAGE_DOT, "the server refuses the message", ERR_DATA);
-        err_move(e, &t->verdict);
-    }
-    return err_at(e, STAGE_DOT);
-}
-
-/* The reply decides whose the message is; without it nobody knows. */
-static int await_verdict(struct transaction *t, struct err *e)
-{
-    const struct reply *reply;
-
-    if (!dialog_await(t->session->dialog, STAGE_DOT, &reply, e))
-        return dot_answered(t, reply, e);
-    if (!e->code)
-        t->result->maybe_accepted = true;
-    if (t->result->maybe_accepted)
-        err_hint(e, "the server may have accepted the message: "
-                    "sending it again may deliver it twice");
+    t->result->maybe_accepted = true;
+    err_hint(e,
+             "the server may have accepted the message: sending it again may deliver it twice");
     return -1;
 }
 
-static int deliver(struct transaction *t, const struct dialog_handler *handler, struct err *e)
+/* RFC 3030: the message as one chunk of a size that is known. */
+static int send_chunk(struct transaction *t, struct err *e)
 {
-    if (!t->data_sent && (queue_data(t, handler, e) || dialog_drain(t->session->dialog, e)))
-        return -1;
-    if (t->verdict.kind != ERR_NONE) {
-        err_move(e, &t->verdict);
-        return -1;
-    }
-    return send_body(t, e) || await_verdict(t, e) ? -1 : 0;
+    const struct command c = {.stage = STAGE_BDAT};
+    struct dialog *d = t->session->dialog;
+    char text[64];
+
+    snprintf(text, sizeof(text), "BDAT %" PRIu64 " LAST", message_facts(t->message)->size);
+    t->data_sent = true;
+    if (dialog_chunk(d, &c, text, &t->handler, e) || send_bytes(t, false, e) ||
+        dialog_end_body(d, NULL, is_last(t), &t->handler, e))
+        return explain_silence(t, e);
+    return 0;
 }
 
-/* The replies to MAIL, RCPT and perhaps DATA are in. */
-static int conclude(struct transaction *t, const struct dialog_handler *handler, struct err *e)
+static bool goes_on(const struct transaction *t)
+{
+    return !t->mail_refused && !dialog_is_over(t->session->dialog);
+}
+
+/* MAIL, all RCPTs and, where commands may be in flight together, DATA: one flight. With
+ * require_all DATA has to wait for the verdict on every recipient. */
+static int send_envelope(struct transaction *t, struct err *e)
+{
+    struct dialog *d = t->session->dialog;
+    size_t i;
+
+    if ((t->session->unfinished && queue_rset(t, e)) || queue_mail(t, e))
+        return -1;
+    for (i = 0; i < t->envelope->count && t->asked < t->limit && goes_on(t); i++) {
+        if (t->envelope->recipients[i].delivery == DELIVERY_WAITING && queue_rcpt(t, i, e))
+            return -1;
+    }
+    if (!offers(t, CAP_PIPELINING) || t->envelope->require_all || !goes_on(t))
+        return dialog_drain(d, e);
+    if (t->chunking == CHUNKING_EARLY)
+        return send_chunk(t, e);
+    if (t->chunking == CHUNKING_OFF && queue_data(t, e))
+        return -1;
+    return dialog_drain(d, e);
+}
+
+static int send_data(struct transaction *t, struct err *e)
+{
+    if (!t->data_sent && (queue_data(t, e) || dialog_drain(t->session->dialog, e)))
+        return -1;
+    if (!t->data_ready)
+        return 0;
+    if (send_bytes(t, true, e) || end_of_data(t, e))
+        return explain_silence(t, e);
+    return 0;
+}
+
+/* What is left to do once the replies to MAIL, RCPT and perhaps DATA are in. */
+static int deliver(struct transaction *t, struct err *e)
 {
     bool nobody = !envelope_count(t->envelope, DELIVERY_ACCEPTED);
-    struct err ignored = ERR_INIT;
 
-    if (t->data_ready && (nobody || t->mail_refused)) {
-        if (empty_data(t, &ignored))
-            err_release(&ignored);
+    if (t->judged || t->verdict.kind != ERR_NONE || nobody || must_withhold(t)) {
+        if (must_withhold(t))
+            set_accepted(t, DELIVERY_WITHHELD);
+        /* RFC 2920 section 3.1: 354 all the same is answered with an empty message. */
+        return t->data_ready ? end_of_data(t, e) : 0;
     }
-    if (t->mail_refused) {
-        err_move(e, &t->verdict);
-        return -1;
-    }
-    if (t->verdict.kind != ERR_NONE) {
-        err_move(e, &t->verdict);
-        return -1;
-    }
-    if (dialog_is_over(t->session->dialog) && !t->data_ready) {
+    if (dialog_is_over(t->session->dialog)) {
         err_set(e, ERR_TEMPORARY, "the server ended the session");
         return err_at(e, STAGE_RCPT);
     }
-    if (must_withhold(t)) {
-        set_accepted(t, DELIVERY_WITHHELD);
+    return t->chunking == CHUNKING_OFF ? send_data(t, e) : send_chunk(t, e);
+}
+
+/* BDAT needs a size that is known, and a server that offers it. */
+static enum chunking choose_chunking(const struct transaction *t, enum chunking wish)
+{
+    return offers(t, CAP_CHUNKING) && message_facts(t->message)->known ? wish : CHUNKING_OFF;
+}
+
+/* RFC 6152 section 3: no 8-bit text to a server without 8BITMIME. */
+static int make_7bit(struct transaction *t, struct err *e)
+{
+    const struct message_facts *facts = message_facts(t->message);
+
+    if ((offers(t, CAP_8BITMIME) && !t->extensions->force_7bit) ||
+        (facts->known && !facts->body_8bit && !facts->header_8bit))
         return 0;
+    return message_downgrade(t->message, e);
+}
+
+/* How many recipients may be named, how many there are, and what follows from it. */
+static int plan(struct transaction *t, const struct transaction_wishes *wishes, struct err *e)
+{
+    uint64_t most = t->session->caps.rcpt_max;
+    size_t waiting = envelope_count(t->envelope, DELIVERY_WAITING);
+
+    t->limit = most && most < waiting ? (size_t)most : waiting;
+    if (t->envelope->require_all && t->limit < waiting) {
+        err_set(e, ERR_UNAVAILABLE, "the server takes %zu recipients at once, not %zu",
+                t->limit, waiting);
+        return err_hint(e, "--require-all needs them in one transaction");
     }
-    return nobody ? 0 : deliver(t, handler, e);
+    t->prdr = offers(t, CAP_PRDR) && t->limit > 1;
+    t->quit = wishes->last && t->limit == waiting && offers(t, CAP_PIPELINING) && !t->prdr;
+    t->chunking = choose_chunking(t, wishes->chunking);
+    if (!offers(t, CAP_DSN) && extensions_want_dsn(t->extensions))
+        sink_say(t->session->sink, EVENT_FACT, STAGE_MAIL,
+                 "the server has no DSN: the message goes without the notifications asked for");
+    if (make_7bit(t, e))
+        return -1;
+    return extensions_check(t->session, t->extensions, t->envelope, t->message, e);
 }
 
 int transaction_send(struct session *s, struct envelope *envelope, struct message *message,
-                     struct transaction_result *result, struct err *e)
+                     const struct transaction_wishes *wishes, struct transaction_result *result,
+                     struct err *e)
 {
     struct transaction t = {.session = s,
                             .envelope = envelope,
                             .message = message,
                             .result = result,
+                            .handler = {answered, &t},
+                            .extensions = wishes->extensions,
                             .verdict = ERR_INIT};
-    const struct dialog_handler handler = {answered, &t};
     int status;
 
     *result = (struct transaction_result){0};
-    if (check_needs(&t, e))
+    if (plan(&t, wishes, e))
         return err_at(e, STAGE_MAIL);
-    status = send_envelope(&t, &handler, e);
-    /* What the server said of the sender explains better than how it hung up after. */
-    if (status && t.mail_refused)
+    buf_init(&t.text, COMMAND_MAX);
+    s->transactions++;
+    status = send_envelope(&t, e) || deliver(&t, e) ? -1 : 0;
+    /* What the server said of the sender or the message explains better than how it hung up. */
+    if (t.verdict.kind != ERR_NONE) {
         err_move(e, &t.verdict);
-    if (!status)
-        status = conclude(&t, &handler, e);
+        status = -1;
+    } else if (status && nobody_hopes(&t)) {
+        err_release(e);
+        status = 0;
+    }
+    s->unfinished = !t.forgotten;
     err_release(&t.verdict);
+    buf_release(&t.text);
     return status;
 }

@@ -7,7 +7,22 @@
 
 #include "mail/message.h"
 #include "smtp/envelope.h"
+#include "smtp/extensions.h"
 #include "smtp/session.h"
+
+/* Whether BDAT (RFC 3030) carries the message where it is offered. */
+enum chunking {
+    CHUNKING_OFF,  /* never */
+    CHUNKING_AUTO, /* once a recipient has been accepted */
+    CHUNKING_EARLY /* in one flight with MAIL and RCPT: a round trip less, but a server that does
+                      not discard the chunk when it refuses them reads it as commands */
+};
+
+struct transaction_wishes {
+    const struct extensions *extensions;
+    enum chunking chunking;
+    bool last; /* the session ends after it: QUIT may go out with the message's end */
+};
 
 struct transaction_result {
     bool maybe_accepted; /* the final dot went out and its reply never came */
@@ -18,6 +33,7 @@ struct transaction_result {
  * and each recipient's state says how. -1: E says what concerns all that are not decided yet;
  * the session is good for session_close all the same. */
 int transaction_send(struct session *s, struct envelope *envelope, struct message *message,
-                     struct transaction_result *result, struct err *e);
+                     const struct transaction_wishes *wishes, struct transaction_result *result,
+                     struct err *e);
 
 #endif

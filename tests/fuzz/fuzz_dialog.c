@@ -22,6 +22,8 @@ enum {
     PIPELINED = 8,   /* whatever EHLO offered */
     REPEATS = 16,    /* the last portion comes a hundred times */
     CLEARTEXT = 32,  /* AUTH is tried */
+    CHUNK = 64,      /* the message is one of RFC 3030 */
+    PARTING = 128,   /* QUIT goes out with its end */
     HEADER = 2,      /* bytes of the input before the portions */
     TIMEOUT_MS = 20, /* for each reply */
     RUN_MS = 200,    /* for all of it */
@@ -33,6 +35,7 @@ struct hostile {
     unsigned flags;
     const uint8_t *at, *end;
     size_t answered, queued;
+    struct dialog *dialog;
 };
 
 /* Send LEN bytes, as many as go without waiting. */
@@ -75,11 +78,14 @@ static void observe(void *ctx, const struct event *event)
 static int answered(void *ctx, const struct command *c, const struct reply *r, struct err *e)
 {
     struct hostile *h = ctx;
+    struct command more = {.stage = STAGE_DOT};
 
-    (void)e;
     CHECK(c->index == h->answered++ && h->answered <= h->queued);
     CHECK(r->code >= 200 && r->code <= 599 && r->lines);
-    return 0;
+    if (c->stage != STAGE_DOT || r->code != 353)
+        return 0;
+    more.index = h->queued++;
+    return dialog_expect(h->dialog, &more, e);
 }
 
 /* An error says what and where; without one nothing is said. */
@@ -118,18 +124,23 @@ static bool flight(struct dialog *d, struct hostile *h, size_t recipients, struc
 static void body(struct dialog *d, struct hostile *h, struct err *e)
 {
     static char bytes[1 << 19];
-    const struct reply *reply;
+    const struct dialog_handler handler = {answered, h};
+    struct command end = {.stage = h->flags & CHUNK ? STAGE_BDAT : STAGE_DOT};
+    bool chunk = h->flags & CHUNK, quit = h->flags & PARTING;
 
+    end.index = h->queued++;
+    if (chunk && !told(dialog_chunk(d, &end, "BDAT 524288 LAST", &handler, e), e))
+        return;
     next_portion(h);
     if (!told(dialog_body(d, bytes, sizeof(bytes), e), e)) {
         CHECK(dialog_is_over(d));
         return;
     }
     next_portion(h);
-    if (told(dialog_await(d, STAGE_DOT, &reply, e), e))
-        CHECK(reply->code >= 200 && reply->code <= 599);
-    else
-        CHECK(dialog_is_over(d));
+    if (told(dialog_end_body(d, chunk ? NULL : &end, quit, &handler, e), e))
+        CHECK(h->answered == h->queued && dialog_body_sent(d));
+    CHECK(!quit || dialog_is_over(d));
+    CHECK(e->kind == ERR_NONE || dialog_is_over(d));
 }
 
 static void converse(struct hostile *h, int fd, size_t recipients)
@@ -149,6 +160,7 @@ static void converse(struct hostile *h, int fd, size_t recipients)
 
     CHECK(identity.password);
     if (told(session_open(&session, &wishes, &e), &e)) {
+        h->dialog = session.dialog;
         if (h->flags & PIPELINED)
             dialog_pipeline(session.dialog, true);
         if (flight(session.dialog, h, recipients, &e))
@@ -183,7 +195,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < HEADER || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds))
         return 0;
     setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
-    h = (struct hostile){fds[1], data[0], data + HEADER, data + size, 0, 0};
+    h = (struct hostile){
+        .fd = fds[1], .flags = data[0], .at = data + HEADER, .end = data + size};
     next_portion(&h);
     converse(&h, fds[0], data[1]);
     close(fds[0]);

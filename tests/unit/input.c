@@ -117,8 +117,8 @@ static void wire_facts(const struct buf *wire, struct message_facts *f)
         if (i < at)
             continue;
         line = wire->data[i] == '\n' ? 0 : line + (wire->data[i] != '\r');
-        if (line > f->long_line)
-            f->long_line = line;
+        if (line > 998)
+            f->long_lines = true;
     }
 }
 
@@ -138,7 +138,7 @@ static void stuff(const struct buf *wire, struct buf *out)
 static bool facts_equal(const struct message_facts *a, const struct message_facts *b)
 {
     return a->known == b->known && a->header_8bit == b->header_8bit &&
-           a->body_8bit == b->body_8bit && a->size == b->size && a->long_line == b->long_line;
+           a->body_8bit == b->body_8bit && a->size == b->size && a->long_lines == b->long_lines;
 }
 
 void reference(const char *body, size_t len, struct buf *out)

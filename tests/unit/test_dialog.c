@@ -1,91 +1,7 @@
 /* test_dialog.c: commands and replies against scripted servers, in flight together or not. */
-#include "peer.h"
-#include "tap.h"
+#include "scene.h"
 
-#include "smtp/dialog.h"
-
-#include <signal.h>
-#include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
-
-enum { PATIENCE_MS = 20000, SMALL = 4096, BODY = 4 << 20 };
-
-/* One server and one dialogue with it. */
-struct scene {
-    struct peer peer;
-    struct dialog *dialog;
-    struct err e;
-    const struct reply *reply;
-    struct buf events; /* what the sink heard, a line each */
-    struct sink sink;
-};
-
-static void hear(void *ctx, const struct event *event)
-{
-    struct buf *heard = ctx;
-
-    if (event->kind == EVENT_COMMAND)
-        buf_addf(heard, "> %.*s\n", (int)event->text_len, event->text);
-    else if (event->kind == EVENT_REPLY)
-        buf_addf(heard, "< %d %.*s\n", event->code, (int)event->text_len, event->text);
-}
-
-static void open_scene(struct scene *s, bool (*act)(int, const void *), const void *script,
-                       int buffer, int64_t timeout_ms, int64_t run_ms)
-{
-    struct dialog_wishes wishes = {timeout_ms, deadline_in(run_ms), &s->sink};
-    struct stream *stream;
-
-    *s = (struct scene){.peer = peer_start(act, script, buffer), .e = ERR_INIT};
-    buf_init(&s->events, 1 << 16);
-    s->sink = (struct sink){hear, &s->events};
-    stream = stream_socket(s->peer.fd, &s->e);
-    s->peer.fd = -1;
-    s->dialog = stream ? dialog_new(stream, &wishes, &s->e) : NULL;
-    if (!s->dialog)
-        abort();
-}
-
-/* The server's verdict: it heard what it had to. */
-static bool close_scene(struct scene *s)
-{
-    bool verdict;
-
-    dialog_free(s->dialog);
-    verdict = peer_end(&s->peer);
-    err_release(&s->e);
-    buf_release(&s->events);
-    return verdict;
-}
-
-static void play(struct scene *s, const char *const *script)
-{
-    open_scene(s, peer_play, script, 0, PATIENCE_MS, -1);
-}
-
-static int greet(struct scene *s)
-{
-    return dialog_greeting(s->dialog, &s->reply, &s->e);
-}
-
-static int ask(struct scene *s, enum stage stage, const char *text)
-{
-    return dialog_ask(s->dialog, stage, text, NULL, &s->reply, &s->e);
-}
-
-static bool failed(const struct scene *s, enum err_kind kind, enum stage stage, int code)
-{
-    bool as_wanted = s->e.kind == kind && s->e.stage == stage && s->e.code == code &&
-                     dialog_is_over(s->dialog);
-
-    if (!as_wanted)
-        printf("# kind %d, stage '%s', code %d, over %d: %s\n", (int)s->e.kind,
-               stage_name(s->e.stage), s->e.code, dialog_is_over(s->dialog), s->e.message);
-    return as_wanted;
-}
 
 static void asks(void)
 {
@@ -193,6 +109,7 @@ static void unasked_replies(void)
     static const char *const twice[] = {"S:220 hi\r\n250 ho\r\n", "C:EHLO me", NULL};
     static const char *const with_354[] = {"S:220 hi\r\n", "C:DATA",
                                            "S:354 go\r\n250 2.0.0 taken\r\n", ".", NULL};
+    static const struct command dot = {.stage = STAGE_DOT};
     struct scene s;
 
     play(&s, twice);
@@ -203,7 +120,7 @@ static void unasked_replies(void)
     play(&s, with_354);
     ok(!greet(&s) && !ask(&s, STAGE_DATA, "DATA") && s.reply->code == 354, "go ahead");
     ok((dialog_body(s.dialog, "x\r\n.\r\n", 6, &s.e) ||
-        dialog_await(s.dialog, STAGE_DOT, &s.reply, &s.e)) &&
+        dialog_end_body(s.dialog, &dot, false, NULL, &s.e)) &&
            s.e.kind == ERR_PROTOCOL,
        "a 250 from before the message is not the verdict on it");
     close_scene(&s);
@@ -391,94 +308,6 @@ static void handlers(void)
     ok(close_scene(&s), "the server heard all");
 }
 
-/* Answers DATA, hears a little, says its script and closes; or hears all. */
-static bool takes_body(int fd, const void *script)
-{
-    const struct timespec nap = {0, 50000000};
-    char bytes[1000];
-
-    if (!peer_hear(fd, "DATA") || !peer_say(fd, "354 go\r\n"))
-        return false;
-    if (!script)
-        return peer_drain(fd) == BODY;
-    if (recv(fd, bytes, sizeof(bytes), MSG_WAITALL) != sizeof(bytes))
-        return false;
-    nanosleep(&nap, NULL);
-    return peer_say(fd, script);
-}
-
-static int send_body(struct scene *s, const char *script, int64_t timeout_ms)
-{
-    static char body[BODY];
-
-    memset(body, 'x', sizeof(body));
-    open_scene(s, takes_body, script, SMALL, timeout_ms, -1);
-    if (ask(s, STAGE_DATA, "DATA") || s->reply->code != 354)
-        return -2;
-    return dialog_body(s->dialog, body, sizeof(body), &s->e);
-}
-
-static void bodies(void)
-{
-    struct scene s;
-
-    ok(!send_body(&s, NULL, PATIENCE_MS), "a body of some megabytes");
-    ok(close_scene(&s), "the server has all of it");
-    ok(send_body(&s, "552 5.3.4 too big\r\n", PATIENCE_MS) == -1 &&
-           failed(&s, ERR_DATA, STAGE_BODY, 552) && !strcmp(s.e.said, "5.3.4 too big"),
-       "refused half-way, for good");
-    close_scene(&s);
-    ok(send_body(&s, "452-4.3.1 disk\r\n452 4.3.1 full\r\n", PATIENCE_MS) == -1 &&
-           failed(&s, ERR_TEMPORARY, STAGE_BODY, 452) &&
-           !strcmp(s.e.said, "4.3.1 disk\n4.3.1 full"),
-       "refused half-way, for now");
-    close_scene(&s);
-    ok(send_body(&s, "250 fine already\r\n", PATIENCE_MS) == -1 &&
-           failed(&s, ERR_PROTOCOL, STAGE_BODY, 250),
-       "accepted half-way is no acceptance");
-    close_scene(&s);
-    ok(send_body(&s, "", PATIENCE_MS) == -1 && failed(&s, ERR_TEMPORARY, STAGE_BODY, 0),
-       "closed half-way without a word");
-    close_scene(&s);
-}
-
-/* Sends what SCRIPT counts of bytes without a line end, and never reads again. */
-static bool floods(int fd, const void *script)
-{
-    const int *count = script;
-    char *bytes = malloc((size_t)*count);
-
-    if (!bytes || !peer_hear(fd, "DATA") || !peer_say(fd, "354 go\r\n"))
-        return false;
-    memset(bytes, 'x', (size_t)*count);
-    peer_send(fd, bytes, (size_t)*count);
-    pause();
-    return true;
-}
-
-/* In a child, which is killed where it would not end. */
-static bool survives_flood(int count, bool by_run)
-{
-    static char body[BODY];
-    struct scene s;
-    int status = -1;
-    pid_t pid;
-
-    fflush(stdout);
-    pid = fork();
-    if (pid == 0) {
-        alarm(15);
-        open_scene(&s, floods, &count, SMALL, by_run ? PATIENCE_MS : 400, by_run ? 400 : -1);
-        status = ask(&s, STAGE_DATA, "DATA") || s.reply->code != 354 ||
-                 dialog_body(s.dialog, body, sizeof(body), &s.e) != -1 ||
-                 (s.e.kind != ERR_PROTOCOL && s.e.kind != ERR_TEMPORARY);
-        kill(s.peer.pid, SIGKILL);
-        close_scene(&s);
-        _exit(status);
-    }
-    return waitpid(pid, &status, 0) == pid && status == 0;
-}
-
 static void limits(void)
 {
     static const char *const tls[] = {"S:220 hi\r\n", "C:STARTTLS",
@@ -486,10 +315,6 @@ static void limits(void)
     static char text[2 * COMMAND_MAX + 20000];
     struct scene s;
 
-    ok(survives_flood(100, false), "a few bytes and no line end while we write: timed out");
-    ok(survives_flood(16384, false), "as many as fit into our buffer");
-    ok(survives_flood(40000, false), "more than fit into our buffer");
-    ok(survives_flood(40000, true), "also by the run's deadline");
     play(&s, tls);
     ok(!greet(&s) && !ask(&s, STAGE_STARTTLS, "STARTTLS") &&
            dialog_start_tls(s.dialog, NULL, &s.e) == -1 &&
@@ -518,7 +343,6 @@ int main(void)
     timeouts();
     flights();
     handlers();
-    bodies();
     limits();
     return tap_end();
 }

@@ -250,7 +250,7 @@ static const struct {
     {{"--tls", "on"}, "--tls"},
     {{"--tls="}, "--tls"},
     {{"--tls=required|implicit"}, "--tls"},
-    {{"--tls=Off"}, "--tls"},
+    {{"--tls=offf"}, "--tls"},
     {{"--timeout", "1w"}, "--timeout"},
     {{"--timeout="}, "--timeout"},
     {{"--timeout", "-1"}, "--timeout"},

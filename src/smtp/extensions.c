@@ -1,0 +1,174 @@
+#include "smtp/extensions.h"
+
+#include "mail/mailbox.h"
+#include "net/tls.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool offers(const struct session *s, unsigned cap)
+{
+    return (s->caps.bits & cap) != 0;
+}
+
+static int lacks(const char *extension, const char *option, struct err *e)
+{
+    err_set(e, ERR_UNAVAILABLE, "the server does not offer %s", extension);
+    return err_hint(e, "send without %s, or by another server", option);
+}
+
+/* What the user asked for by name. */
+static int check_options(const struct session *s, const struct extensions *x, struct err *e)
+{
+    if (x->require_tls && !(s->encrypted && s->verified)) {
+        err_set(e, ERR_UNAVAILABLE, "--require-tls needs a server that TLS has verified");
+        return err_hint(e, "use --tls required or implicit (RFC 8689)");
+    }
+    if (x->require_tls && !offers(s, CAP_REQUIRETLS))
+        return lacks("REQUIRETLS", "--require-tls", e);
+    if (x->deliver_by && !offers(s, CAP_DELIVERBY))
+        return lacks("DELIVERBY", "--deliver-by", e);
+    if (x->has_priority && !offers(s, CAP_MT_PRIORITY))
+        return lacks("MT-PRIORITY", "--priority", e);
+    if (x->hold && !offers(s, CAP_FUTURERELEASE))
+        return lacks("FUTURERELEASE", "--hold-for or --hold-until", e);
+    return 0;
+}
+
+/* The ASCII form of an address whose local part is ASCII: its domain as A-labels. NULL where there
+ * is none. */
+static char *ascii_address(const char *address)
+{
+    const char *at = strrchr(address, '@');
+    struct err ignored = ERR_INIT;
+    char *result = NULL;
+    struct buf text;
+
+    if (!at)
+        return NULL;
+    buf_init(&text, 2048);
+    buf_add(&text, address, (size_t)(at + 1 - address));
+    if (!mailbox_needs_utf8(text.data) &&
+        !tls_ascii_name(at + 1, strlen(at + 1), &text, &ignored) && !text.failed)
+        result = strdup(text.data);
+    buf_release(&text);
+    err_release(&ignored);
+    return result;
+}
+
+static int not_ascii(const char *address, struct err *e)
+{
+    err_set(e, ERR_UNAVAILABLE, "'%.200s' is not ASCII and the server lacks SMTPUTF8", address);
+    return err_hint(e, "use the ASCII form of the address, if it has one");
+}
+
+/* Without SMTPUTF8 every address has to do with ASCII. */
+static int make_ascii(struct envelope *envelope, struct err *e)
+{
+    struct recipient *r;
+    size_t i;
+
+    if (mailbox_needs_utf8(envelope->reverse_path) && !envelope->ascii_reverse_path) {
+        envelope->ascii_reverse_path = ascii_address(envelope->reverse_path);
+        if (!envelope->ascii_reverse_path)
+            return not_ascii(envelope->reverse_path, e);
+    }
+    for (i = 0; i < envelope->count; i++) {
+        r = &envelope->recipients[i];
+        if (!mailbox_needs_utf8(r->address) || r->ascii)
+            continue;
+        r->ascii = ascii_address(r->address);
+        if (!r->ascii)
+            return not_ascii(r->address, e);
+    }
+    return 0;
+}
+
+int extensions_check(const struct session *s, const struct extensions *x,
+                     struct envelope *envelope, const struct message *message, struct err *e)
+{
+    const struct message_facts *facts = message_facts(message);
+    uint64_t limit = s->caps.size_limit;
+
+    if (check_options(s, x, e))
+        return -1;
+    if (!offers(s, CAP_SMTPUTF8) && make_ascii(envelope, e))
+        return -1;
+    if (facts->known && limit && facts->size > limit) {
+        err_set(e, ERR_UNAVAILABLE,
+                "the message has %" PRIu64 " bytes and the server takes at most %" PRIu64,
+                facts->size, limit);
+        return err_hint(e, "send a smaller message");
+    }
+    return 0;
+}
+
+/* RFC 3461 section 4: printable ASCII but '+' and '=' as it is, all else as +XX. */
+static void add_xtext(struct buf *out, const char *text)
+{
+    const unsigned char *p;
+
+    for (p = (const unsigned char *)text; *p; p++) {
+        if (*p > ' ' && *p < 0x7f && *p != '+' && *p != '=')
+            buf_addch(out, (char)*p);
+        else
+            buf_addf(out, "+%02X", *p);
+    }
+}
+
+bool extensions_want_dsn(const struct extensions *x)
+{
+    return x->notify || x->ret || x->envid;
+}
+
+void extensions_mail(const struct session *s, const struct extensions *x,
+                     const struct envelope *envelope, const struct message *message, bool prdr,
+                     struct buf *out)
+{
+    const struct message_facts *facts = message_facts(message);
+
+    if (offers(s, CAP_SIZE) && facts->known)
+        buf_addf(out, " SIZE=%" PRIu64, facts->size);
+    if (offers(s, CAP_8BITMIME) &&
+        (!facts->known || x->declare_8bit || facts->body_8bit || facts->header_8bit))
+        buf_addstr(out, " BODY=8BITMIME");
+    if (offers(s, CAP_SMTPUTF8) && envelope_needs_utf8(envelope))
+        buf_addstr(out, " SMTPUTF8");
+    if (offers(s, CAP_DSN) && x->ret)
+        buf_addf(out, " RET=%s", x->ret);
+    if (offers(s, CAP_DSN) && x->envid) {
+        buf_addstr(out, " ENVID=");
+        add_xtext(out, x->envid);
+    }
+    if (x->require_tls)
+        buf_addstr(out, " REQUIRETLS");
+    if (x->deliver_by)
+        buf_addf(out, " BY=%s", x->deliver_by);
+    if (x->has_priority)
+        buf_addf(out, " MT-PRIORITY=%d", x->priority);
+    if (x->hold)
+        buf_addf(out, " %s", x->hold);
+    if (prdr)
+        buf_addstr(out, " PRDR");
+}
+
+void extensions_rcpt(const struct session *s, const struct extensions *x, struct buf *out)
+{
+    static const struct {
+        unsigned bit;
+        const char *word;
+    } words[] = {{NOTIFY_NEVER, "NEVER"},
+                 {NOTIFY_SUCCESS, "SUCCESS"},
+                 {NOTIFY_FAILURE, "FAILURE"},
+                 {NOTIFY_DELAY, "DELAY"}};
+    const char *separator = " NOTIFY=";
+    size_t i;
+
+    for (i = 0; offers(s, CAP_DSN) && i < sizeof(words) / sizeof(words[0]); i++) {
+        if (x->notify & words[i].bit) {
+            buf_addf(out, "%s%s", separator, words[i].word);
+            separator = ",";
+        }
+    }
+}

@@ -1,0 +1,45 @@
+/* extensions.h: what a transaction asks beyond RFC 5321, and the parameters that say it.
+ *
+ * What was asked for and is not offered is an error before MAIL (ERR_UNAVAILABLE); delivery
+ * status notifications alone degrade, and say so. */
+#ifndef SMTP_EXTENSIONS_H
+#define SMTP_EXTENSIONS_H
+
+#include "mail/message.h"
+#include "smtp/envelope.h"
+#include "smtp/session.h"
+
+/* RFC 3461 section 4.1. */
+enum { NOTIFY_NEVER = 1, NOTIFY_SUCCESS = 2, NOTIFY_FAILURE = 4, NOTIFY_DELAY = 8 };
+
+struct extensions {
+    unsigned notify;        /* NOTIFY_*; 0: the server's default */
+    const char *ret;        /* "HDRS" or "FULL" (RFC 3461 section 4.3), or NULL */
+    const char *envid;      /* as the user wrote it (section 4.4), or NULL */
+    const char *deliver_by; /* the value of BY= (RFC 2852), or NULL */
+    const char *hold;       /* "HOLDFOR=N" or "HOLDUNTIL=T" (RFC 4865), or NULL */
+    bool has_priority;
+    int priority;      /* -9 to 9 (RFC 6710) */
+    bool require_tls;  /* RFC 8689 */
+    bool declare_8bit; /* BODY=8BITMIME although the message would not need it */
+    bool force_7bit;   /* the message is to be 7-bit, whatever the server offers */
+};
+
+/* Check what MESSAGE, ENVELOPE and X need against what the server of S offers. Where it lacks
+ * SMTPUTF8, recipients and sender are given the ASCII form of their domains if that is all they
+ * need (RFC 6531, RFC 5891). */
+int extensions_check(const struct session *s, const struct extensions *x,
+                     struct envelope *envelope, const struct message *message, struct err *e);
+
+/* True where delivery status notifications (RFC 3461) were asked for. */
+bool extensions_want_dsn(const struct extensions *x);
+
+/* Append the parameters of MAIL, each with a blank before it. */
+void extensions_mail(const struct session *s, const struct extensions *x,
+                     const struct envelope *envelope, const struct message *message, bool prdr,
+                     struct buf *out);
+
+/* Append the parameters of RCPT. */
+void extensions_rcpt(const struct session *s, const struct extensions *x, struct buf *out);
+
+#endif
