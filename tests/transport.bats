@@ -161,6 +161,7 @@ need_ipv6() {
 
 @test "--deadline: past it the end of a streamed message is not sent" {
     start_server
+    # shellcheck disable=SC2016 # for the inner shell
     run --separate-stderr bash -c '{ printf "Subject: x\n\n"; sleep 2; echo y; } |
         "$SMTPSEND" --server "127.0.0.1:$1" --stream --deadline 1 -f a@example.org b@example.org' \
         - "$port"
@@ -171,6 +172,7 @@ need_ipv6() {
 
 @test "a limit on file sizes is 74, and a log that can't grow is no reason to die" {
     start_server
+    # shellcheck disable=SC2016 # for the inner shell
     run --separate-stderr bash -c 'ulimit -f 1
         { printf "Subject: x\n\n"; yes x | head -c 3000000; } |
         TMPDIR=/tmp "$SMTPSEND" --server "127.0.0.1:$1" -f a@example.org b@example.org' - "$port"

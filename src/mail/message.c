@@ -184,7 +184,7 @@ static int refuse_stream(struct err *e)
 /* Convert a window where it needs that. 1: there is something to send; 0: there is not. */
 static int convert(struct message *m, bool stuff, const char **data, size_t *len, struct err *e)
 {
-    struct census census;
+    struct census census = {0};
     size_t stuffed = 0;
 
     wire_census(*data, *len, &census);

@@ -179,7 +179,7 @@ static void scan_lines(struct scan *s, const char *p, const char *end)
 
 void wire_scan(struct scan *s, const char *data, size_t len)
 {
-    struct census c;
+    struct census c = {0};
 
     if (!len)
         return;
