@@ -23,11 +23,8 @@ void envelope_release(struct envelope *envelope)
 {
     size_t i;
 
-    for (i = 0; i < envelope->count; i++) {
+    for (i = 0; i < envelope->count; i++)
         free(envelope->recipients[i].said);
-        free(envelope->recipients[i].ascii);
-    }
-    free(envelope->ascii_reverse_path);
     free(envelope->recipients);
     *envelope = (struct envelope){0};
 }

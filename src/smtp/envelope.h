@@ -16,7 +16,6 @@ enum delivery {
 
 struct recipient {
     const char *address; /* owned by whoever made the envelope */
-    char *ascii;         /* what a server without SMTPUTF8 is told instead; owned, or NULL */
     char *said;          /* the server's words when it refused; owned, or NULL */
     struct enhanced enhanced;
     unsigned short code;
@@ -27,7 +26,6 @@ struct recipient {
 
 struct envelope {
     const char *reverse_path; /* "" is the null reverse-path */
-    char *ascii_reverse_path; /* for a server without SMTPUTF8; owned, or NULL */
     struct recipient *recipients;
     size_t count;
     bool require_all; /* send to nobody unless every recipient is accepted */

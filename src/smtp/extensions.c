@@ -36,64 +36,55 @@ static int check_options(const struct session *s, const struct extensions *x, st
     return 0;
 }
 
-/* The ASCII form of an address whose local part is ASCII: its domain as A-labels. NULL where there
- * is none. */
-static char *ascii_address(const char *address)
+int extensions_address(const struct session *s, const char *address, struct buf *out,
+                       struct err *e)
 {
     const char *at = strrchr(address, '@');
     struct err ignored = ERR_INIT;
-    char *result = NULL;
-    struct buf text;
+    size_t start = out->len;
 
-    if (!at)
-        return NULL;
-    buf_init(&text, 2048);
-    buf_add(&text, address, (size_t)(at + 1 - address));
-    if (!mailbox_needs_utf8(text.data) &&
-        !tls_ascii_name(at + 1, strlen(at + 1), &text, &ignored) && !text.failed)
-        result = strdup(text.data);
-    buf_release(&text);
-    err_release(&ignored);
-    return result;
-}
-
-static int not_ascii(const char *address, struct err *e)
-{
+    if (offers(s, CAP_SMTPUTF8) || !mailbox_needs_utf8(address))
+        return buf_addstr(out, address);
+    if (at) {
+        buf_add(out, address, (size_t)(at + 1 - address));
+        if (!mailbox_needs_utf8(out->data + start) &&
+            !tls_ascii_name(at + 1, strlen(at + 1), out, &ignored))
+            return 0;
+        err_release(&ignored);
+    }
     err_set(e, ERR_UNAVAILABLE, "'%.200s' is not ASCII and the server lacks SMTPUTF8", address);
     return err_hint(e, "use the ASCII form of the address, if it has one");
 }
 
 /* Without SMTPUTF8 every address has to do with ASCII. */
-static int make_ascii(struct envelope *envelope, struct err *e)
+static int check_addresses(const struct session *s, const struct envelope *envelope,
+                           struct err *e)
 {
-    struct recipient *r;
+    struct buf ascii;
     size_t i;
+    int status;
 
-    if (mailbox_needs_utf8(envelope->reverse_path) && !envelope->ascii_reverse_path) {
-        envelope->ascii_reverse_path = ascii_address(envelope->reverse_path);
-        if (!envelope->ascii_reverse_path)
-            return not_ascii(envelope->reverse_path, e);
+    buf_init(&ascii, COMMAND_MAX);
+    status = extensions_address(s, envelope->reverse_path, &ascii, e);
+    for (i = 0; !status && i < envelope->count; i++) {
+        buf_clear(&ascii);
+        if (mailbox_needs_utf8(envelope->recipients[i].address))
+            status = extensions_address(s, envelope->recipients[i].address, &ascii, e);
     }
-    for (i = 0; i < envelope->count; i++) {
-        r = &envelope->recipients[i];
-        if (!mailbox_needs_utf8(r->address) || r->ascii)
-            continue;
-        r->ascii = ascii_address(r->address);
-        if (!r->ascii)
-            return not_ascii(r->address, e);
-    }
-    return 0;
+    buf_release(&ascii);
+    return status;
 }
 
 int extensions_check(const struct session *s, const struct extensions *x,
-                     struct envelope *envelope, const struct message *message, struct err *e)
+                     const struct envelope *envelope, const struct message *message,
+                     struct err *e)
 {
     const struct message_facts *facts = message_facts(message);
     uint64_t limit = s->caps.size_limit;
 
     if (check_options(s, x, e))
         return -1;
-    if (!offers(s, CAP_SMTPUTF8) && make_ascii(envelope, e))
+    if (!offers(s, CAP_SMTPUTF8) && check_addresses(s, envelope, e))
         return -1;
     if (facts->known && limit && facts->size > limit) {
         err_set(e, ERR_UNAVAILABLE,

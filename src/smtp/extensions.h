@@ -25,11 +25,15 @@ struct extensions {
     bool force_7bit;   /* the message is to be 7-bit, whatever the server offers */
 };
 
-/* Check what MESSAGE, ENVELOPE and X need against what the server of S offers. Where it lacks
- * SMTPUTF8, recipients and sender are given the ASCII form of their domains if that is all they
- * need (RFC 6531, RFC 5891). */
+/* Check what MESSAGE, ENVELOPE and X need against what the server of S offers. */
 int extensions_check(const struct session *s, const struct extensions *x,
-                     struct envelope *envelope, const struct message *message, struct err *e);
+                     const struct envelope *envelope, const struct message *message,
+                     struct err *e);
+
+/* Append ADDRESS as the server of S can take it: with an ASCII domain (RFC 5891) where it lacks
+ * SMTPUTF8 (RFC 6531). -1 with ERR_UNAVAILABLE where the local part is beyond ASCII then. */
+int extensions_address(const struct session *s, const char *address, struct buf *out,
+                       struct err *e);
 
 /* True where delivery status notifications (RFC 3461) were asked for. */
 bool extensions_want_dsn(const struct extensions *x);

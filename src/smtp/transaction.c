@@ -193,12 +193,12 @@ static int queue_mail(struct transaction *t, struct err *e)
     int status;
 
     buf_init(&text, COMMAND_MAX);
-    buf_addf(&text, "MAIL FROM:<%s>",
-             !offers(t, CAP_SMTPUTF8) && envelope->ascii_reverse_path
-                 ? envelope->ascii_reverse_path
-                 : envelope->reverse_path);
+    buf_addstr(&text, "MAIL FROM:<");
+    status = extensions_address(t->session, envelope->reverse_path, &text, e);
+    buf_addch(&text, '>');
     extensions_mail(t->session, t->extensions, envelope, t->message, t->prdr, &text);
-    status = buf_check(&text, ERR_USAGE, "the MAIL command", e);
+    if (!status)
+        status = buf_check(&text, ERR_USAGE, "the MAIL command", e);
     if (!status)
         status = dialog_queue(t->session->dialog, &c, text.data, &t->handler, e);
     buf_release(&text);
@@ -213,8 +213,10 @@ static int queue_rcpt(struct transaction *t, size_t index, struct err *e)
 
     t->asked++;
     buf_clear(&t->text);
-    buf_addf(&t->text, "RCPT TO:<%s>",
-             !offers(t, CAP_SMTPUTF8) && r->ascii ? r->ascii : r->address);
+    buf_addstr(&t->text, "RCPT TO:<");
+    if (extensions_address(t->session, r->address, &t->text, e))
+        return -1;
+    buf_addch(&t->text, '>');
     extensions_rcpt(t->session, t->extensions, &t->text);
     status = buf_check(&t->text, ERR_USAGE, "the RCPT command", e);
     return status ? status : dialog_queue(t->session->dialog, &c, t->text.data, &t->handler, e);
