@@ -252,7 +252,8 @@ RCPT TO:<-d@example.org>'
 C: EHLO [192.0.2.1]
 C: EHLO [IPv6:2001:db8::1]
 C: EHLO localhost'
-    for name in under_score.example.org '[' '[]' '[a b]' 'a b' -a.example.org a-.example.org; do
+    for name in under_score.example.org '[' '[]' '[a b]' '[foo]' '[192.0.2.256]' \
+        '[2001:db8::1]' '[IPv6:192.0.2.1]' 'a b' -a.example.org a-.example.org; do
         send --helo "$name" a@example.org
         expect 64 '--helo'
     done

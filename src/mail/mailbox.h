@@ -54,6 +54,12 @@ bool mailbox_needs_utf8(const char *address);
  * digits and inner hyphens, at most 63 each and 253 in all; UTF-8 labels only with UTF8. */
 bool mailbox_is_domain(const char *name, size_t len, bool utf8);
 
+/* True when TEXT (LEN bytes) is an address literal with its brackets (RFC 5321 section 4.1.3):
+ * [192.0.2.1], [IPv6:2001:db8::1], or [tag:content] with a tag that is not IPv6. Two things that
+ * the grammar takes are slips, and refused: numbers with leading zeros, which some read as octal,
+ * and [2001:db8::1], where 2001 would be the tag. */
+bool mailbox_is_literal(const char *text, size_t len);
+
 /* Append NAME as a display name for a From field: as it is where that is an atom phrase, quoted
  * where it must be, as encoded words (RFC 2047, UTF-8, base64, with a blank between them) where
  * it is not ASCII. Control bytes are dropped, bytes that are no UTF-8 become '?', and what is

@@ -68,9 +68,7 @@ static bool is_right_side(const char *text)
 {
     size_t len = text ? strlen(text) : 0;
 
-    if (len > 2 && text[0] == '[' && text[len - 1] == ']')
-        return !text_fault(text, len) && strcspn(text, " <>") == len;
-    return len && !domain_fault(text, len);
+    return len && (mailbox_is_literal(text, len) || !domain_fault(text, len));
 }
 
 /* The time and 128 random bits: nothing of the host but the name it is given. */

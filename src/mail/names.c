@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "mail/mailbox.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 
 enum {
@@ -151,6 +152,60 @@ const char *domain_fault(const char *name, size_t len)
 bool mailbox_is_domain(const char *name, size_t len, bool utf8)
 {
     return !labels_fault(name, len, utf8, false);
+}
+
+static bool is_ip(int family, const char *text, size_t len)
+{
+    char copy[INET6_ADDRSTRLEN];
+    struct in6_addr address;
+
+    if (len >= sizeof(copy) || memchr(text, '\0', len))
+        return false;
+    memcpy(copy, text, len);
+    copy[len] = '\0';
+    return inet_pton(family, copy, &address) == 1;
+}
+
+/* Standardized-tag: letters, digits and hyphens, no hyphen at its end. */
+static bool is_tag(const char *text, size_t len)
+{
+    size_t i;
+
+    for (i = 0; i < len; i++) {
+        if (!text_alnum((unsigned char)text[i]) && text[i] != '-')
+            return false;
+    }
+    return len && text[len - 1] != '-';
+}
+
+/* dcontent: printable ASCII but brackets and the backslash. */
+static bool is_dcontent(const char *text, size_t len)
+{
+    size_t i;
+
+    for (i = 0; i < len; i++) {
+        if (text[i] <= ' ' || text[i] >= 0x7f || memchr("[\\]", text[i], 3))
+            return false;
+    }
+    return len > 0;
+}
+
+bool mailbox_is_literal(const char *text, size_t len)
+{
+    const char *end, *colon;
+
+    if (len < 2 || text[0] != '[' || text[len - 1] != ']')
+        return false;
+    end = text + len - 1;
+    text++;
+    colon = memchr(text, ':', (size_t)(end - text));
+    if (!colon)
+        return is_ip(AF_INET, text, (size_t)(end - text));
+    len = (size_t)(end - colon - 1);
+    if (text_same_n(text, (size_t)(colon - text), "IPv6"))
+        return is_ip(AF_INET6, colon + 1, len);
+    return is_tag(text, (size_t)(colon - text)) && is_dcontent(colon + 1, len) &&
+           !is_ip(AF_INET6, text, (size_t)(end - text));
 }
 
 bool mailbox_needs_utf8(const char *address)

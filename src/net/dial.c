@@ -57,6 +57,27 @@ static void set_buffers(int fd, const struct dial *d)
         (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &d->receive_buffer, sizeof(int));
 }
 
+/* Send the opening with the SYN where the kernel has a cookie of that address, and ask for one
+ * where it has none. With a cookie connect(2) succeeds at once and puts the SYN off until there
+ * is something to send. Where Fast Open is unknown or switched off it is a connect(2) as any.
+ * 0, or an errno: EINPROGRESS when the SYN has gone out and its answer is awaited. */
+static int connect_saying(int fd, const struct sockaddr *address, socklen_t len,
+                          struct opening *opening)
+{
+    int on = 1;
+    ssize_t n;
+
+    opening->sent = 0;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &on, sizeof(on));
+    if (connect(fd, address, len))
+        return errno;
+    n = send(fd, opening->data, opening->len, MSG_NOSIGNAL);
+    if (n < 0)
+        return errno;
+    opening->sent = (size_t)n;
+    return EINPROGRESS;
+}
+
 /* A connected descriptor, or -1 and errno in *WHY. */
 static int connect_to(const struct dial *d, const struct sockaddr *address, socklen_t len,
                       int *why)
@@ -70,7 +91,10 @@ static int connect_to(const struct dial *d, const struct sockaddr *address, sock
         return -1;
     }
     set_buffers(fd, d);
-    *why = connect(fd, address, len) ? errno : 0;
+    if (d->opening && address->sa_family != AF_UNIX)
+        *why = connect_saying(fd, address, len, d->opening);
+    else
+        *why = connect(fd, address, len) ? errno : 0;
     if (*why == EINPROGRESS || *why == EINTR)
         *why = await_connection(fd, deadline);
     if (*why) {

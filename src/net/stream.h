@@ -38,6 +38,14 @@ struct stream {
     short wants; /* POLLIN or POLLOUT: what the operation that returned STREAM_AGAIN awaits */
 };
 
+/* The first bytes of a client that speaks before it has heard anything, as TLS does: they may go
+ * out while the connection is being made. */
+struct opening {
+    const char *data;
+    size_t len;
+    size_t sent; /* so many of them have gone out already */
+};
+
 /* Read what is there, waiting until DEADLINE for the first byte. >0, 0 at the end, -1. */
 ssize_t stream_read(struct stream *s, void *data, size_t len, struct deadline deadline,
                     struct err *e);

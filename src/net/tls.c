@@ -6,14 +6,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { HELLO_MAX = 65536 }; /* far more than any ClientHello has */
+
 struct tls_stream {
     struct stream head; /* first: the stream that others see */
+    struct tls_context *context;
     const struct tls_lib *lib;
     gnutls_session_t session;
-    struct stream *below;
-    struct err lower; /* what went wrong below during a push or pull */
-    bool cut;         /* the stream below has ended */
-    size_t unsent;    /* bytes of the record that the last write could not finish */
+    struct stream *below;   /* NULL: not connected yet */
+    struct buf hello;       /* a copy of the ClientHello */
+    struct opening opening; /* the same, and how much of it dial has sent */
+    struct err lower;       /* what went wrong below during a push or pull */
+    bool cut;               /* the stream below has ended */
+    size_t unsent;          /* bytes of the record that the last write could not finish */
 };
 
 /* GnuTLS's way down: hand the bytes to the stream below, and "again" back up. */
@@ -28,10 +33,22 @@ static ssize_t transport_result(struct tls_stream *t, ssize_t n)
     return n;
 }
 
+/* Before there is a connection the bytes are only copied: GnuTLS, told to come again, will bring
+ * the same ones, and then those that went with the connection's SYN are passed over. */
 static ssize_t push(gnutls_transport_ptr_t ptr, const void *data, size_t len)
 {
     struct tls_stream *t = ptr;
+    size_t gone;
 
+    if (!t->below) {
+        (void)buf_add(&t->hello, data, len);
+        return transport_result(t, STREAM_AGAIN);
+    }
+    if (t->opening.sent) {
+        gone = t->opening.sent < len ? t->opening.sent : len;
+        t->opening.sent -= gone;
+        return (ssize_t)gone;
+    }
     return transport_result(t, t->below->ops->write(t->below, data, len, &t->lower));
 }
 
@@ -157,6 +174,7 @@ static void tls_release(struct tls_stream *t)
     if (t->session)
         t->lib->deinit(t->session);
     err_release(&t->lower);
+    buf_release(&t->hello);
     free(t);
 }
 
@@ -234,8 +252,9 @@ static int shake_hands(struct tls_stream *t, struct deadline deadline, struct er
     return 0;
 }
 
-static void tell(struct tls_stream *t, const struct tls_context *c, const struct sink *sink)
+static void tell(struct tls_stream *t, const struct sink *sink)
 {
+    const struct tls_context *c = t->context;
     char *parameters;
 
     if (!sink->on)
@@ -248,8 +267,23 @@ static void tell(struct tls_stream *t, const struct tls_context *c, const struct
     free(parameters);
 }
 
-struct stream *tls_start(struct tls_context *context, struct stream *below,
-                         struct deadline deadline, const struct sink *sink, struct err *e)
+/* Shake hands as far as is possible without a connection: to a ClientHello that waits. */
+static int make_hello(struct tls_stream *t, struct err *e)
+{
+    int code;
+
+    do {
+        code = t->lib->handshake(t->session);
+    } while (code != GNUTLS_E_AGAIN && must_repeat(t, code));
+    if (code != GNUTLS_E_AGAIN)
+        return failed(t, code, e);
+    if (buf_check(&t->hello, ERR_INTERNAL, "the ClientHello", e))
+        return -1;
+    t->opening = (struct opening){.data = t->hello.data, .len = t->hello.len};
+    return 0;
+}
+
+struct stream *tls_begin(struct tls_context *context, struct err *e)
 {
     struct tls_stream *t = calloc(1, sizeof(*t));
 
@@ -258,17 +292,36 @@ struct stream *tls_start(struct tls_context *context, struct stream *below,
         err_at(e, STAGE_TLS);
         return NULL;
     }
-    t->head = (struct stream){.ops = &tls_ops, .fd = below->fd, .wants = POLLIN};
+    t->head = (struct stream){.ops = &tls_ops, .fd = -1, .wants = POLLIN};
+    t->context = context;
     t->lib = context->lib;
-    t->below = below;
-    if (prepare(t, context, e) || shake_hands(t, deadline, e) ||
-        tls_verify(context, t->session, e)) {
+    buf_init(&t->hello, HELLO_MAX);
+    if (prepare(t, context, e) || make_hello(t, e)) {
         err_at(e, STAGE_TLS);
         tls_release(t);
         return NULL;
     }
-    tell(t, context, sink);
     return &t->head;
+}
+
+struct opening *tls_opening(struct stream *s)
+{
+    return &((struct tls_stream *)s)->opening;
+}
+
+int tls_start(struct stream *s, struct stream *below, struct deadline deadline,
+              const struct sink *sink, struct err *e)
+{
+    struct tls_stream *t = (struct tls_stream *)s;
+
+    t->below = below;
+    t->head.fd = below->fd;
+    if (shake_hands(t, deadline, e) || tls_verify(t->context, t->session, e)) {
+        t->below = NULL;
+        return err_at(e, STAGE_TLS);
+    }
+    tell(t, sink);
+    return 0;
 }
 
 int tls_binding(struct stream *s, const char **type, struct buf *data)

@@ -34,10 +34,18 @@ struct tls_context;
 struct tls_context *tls_context_new(const struct tls_wishes *wishes, struct err *e);
 void tls_context_free(struct tls_context *context);
 
-/* Shake hands over BELOW by DEADLINE. The new stream owns BELOW; on error (NULL) BELOW still
- * belongs to the caller. The session's parameters are told to SINK. */
-struct stream *tls_start(struct tls_context *context, struct stream *below,
-                         struct deadline deadline, const struct sink *sink, struct err *e);
+/* Begin a session that has no connection yet: all it can do is to be started, or freed by
+ * stream_free. NULL on error. CONTEXT must outlive it. */
+struct stream *tls_begin(struct tls_context *context, struct err *e);
+
+/* Its ClientHello, of which dial may send as much as it can. Belongs to S. */
+struct opening *tls_opening(struct stream *s);
+
+/* Go on with S, which tls_begin made, over BELOW: shake hands by DEADLINE. 0, and S owns BELOW; or
+ * -1, when S is only to be freed, and BELOW still belongs to the caller. The session's parameters
+ * are told to SINK. */
+int tls_start(struct stream *s, struct stream *below, struct deadline deadline,
+              const struct sink *sink, struct err *e);
 
 /* Append the channel binding of S and point *TYPE at its name: "tls-exporter" (RFC 9266) on TLS
  * 1.3, "tls-unique" (RFC 5929) on 1.2 with the extended master secret. 1; 0 where S has none: it

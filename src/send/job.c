@@ -21,23 +21,10 @@ static int check_line(const char *option, const char *value, struct err *e)
     return 0;
 }
 
-/* An address literal (RFC 5321 section 4.1.3): [192.0.2.1] or [IPv6:2001:db8::1]. */
-static bool is_literal(const char *name)
-{
-    size_t len = strlen(name), i;
-
-    if (len < 4 || name[0] != '[' || name[len - 1] != ']')
-        return false;
-    for (i = 1; i < len - 1; i++) {
-        if (!text_alnum((unsigned char)name[i]) && name[i] != '.' && name[i] != ':')
-            return false;
-    }
-    return true;
-}
-
 static int check_names(const struct settings *s, struct err *e)
 {
-    if (s->helo && !mailbox_is_domain(s->helo, strlen(s->helo), false) && !is_literal(s->helo))
+    if (s->helo && !mailbox_is_domain(s->helo, strlen(s->helo), false) &&
+        !mailbox_is_literal(s->helo, strlen(s->helo)))
         return err_set(e, ERR_USAGE, "--helo needs a domain name or an address literal");
     if (s->domain && !mailbox_is_domain(s->domain, strlen(s->domain), true))
         return err_set(e, ERR_USAGE, "--domain needs a domain name");

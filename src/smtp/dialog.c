@@ -559,23 +559,23 @@ int dialog_end_body(struct dialog *d, const struct command *dot, bool then_quit,
     return ended(d, read_verdict(d, then_quit, e));
 }
 
-int dialog_start_tls(struct dialog *d, struct tls_context *tls, struct err *e)
+int dialog_start_tls(struct dialog *d, struct stream *tls, struct err *e)
 {
-    struct stream *above;
-
     if (lines_pending(&d->lines)) {
+        stream_free(tls);
         err_set(e, ERR_PROTOCOL,
                 "the server sent %zu bytes in clear after its reply to STARTTLS",
                 lines_pending(&d->lines));
         err_hint(e, "someone may be tampering with the connection");
         return ended(d, err_at(e, STAGE_STARTTLS));
     }
-    above = tls_start(tls, d->stream, stage_deadline(d, STAGE_TLS), d->wishes.sink, e);
-    if (!above && e->kind == ERR_TEMPORARY && deadline_passed(d->wishes.run))
-        err_set(e, ERR_TEMPORARY, "the run's deadline passed in the TLS handshake");
-    if (!above)
+    if (tls_start(tls, d->stream, stage_deadline(d, STAGE_TLS), d->wishes.sink, e)) {
+        stream_free(tls);
+        if (e->kind == ERR_TEMPORARY && deadline_passed(d->wishes.run))
+            err_set(e, ERR_TEMPORARY, "the run's deadline passed in the TLS handshake");
         return ended(d, err_at(e, STAGE_TLS));
-    d->stream = above;
+    }
+    d->stream = tls;
     return 0;
 }
 

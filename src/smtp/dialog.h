@@ -90,9 +90,10 @@ int dialog_expect(struct dialog *d, const struct command *c, struct err *e);
  * knows whether the server has it. */
 bool dialog_body_sent(const struct dialog *d);
 
-/* Continue over TLS. -1 with ERR_PROTOCOL when the server sent anything after its reply to
- * STARTTLS: such bytes were in clear and are not to be believed (RFC 3207 section 4.2). */
-int dialog_start_tls(struct dialog *d, struct tls_context *tls, struct err *e);
+/* Continue over TLS, a session that tls_begin made and that is the dialogue's from now on, also
+ * after an error. -1 with ERR_PROTOCOL when the server sent anything after its reply to STARTTLS:
+ * such bytes were in clear and are not to be believed (RFC 3207 section 4.2). */
+int dialog_start_tls(struct dialog *d, struct stream *tls, struct err *e);
 
 /* True once QUIT has been said, the server has said 421 or an error has ended the dialogue. */
 bool dialog_is_over(const struct dialog *d);

@@ -83,9 +83,11 @@ static int hello(struct session *s, const struct session_wishes *w, struct err *
     return status;
 }
 
-static int go_secure(struct session *s, const struct session_wishes *w, struct err *e)
+/* TLS is a session of tls_begin, which the dialogue takes. */
+static int go_secure(struct session *s, const struct session_wishes *w, struct stream *tls,
+                     struct err *e)
 {
-    if (dialog_start_tls(s->dialog, w->tls, e))
+    if (dialog_start_tls(s->dialog, tls, e))
         return -1;
     s->encrypted = true;
     s->verified = w->server->tls != TLS_MODE_OPPORTUNISTIC && !w->tls_waived;
@@ -104,6 +106,7 @@ static int starttls_missing(struct err *e)
 static int starttls(struct session *s, const struct session_wishes *w, struct err *e)
 {
     const struct reply *reply;
+    struct stream *tls;
     bool optional = w->server->tls == TLS_MODE_OPPORTUNISTIC;
 
     if (!(s->caps.bits & CAP_STARTTLS))
@@ -115,7 +118,8 @@ static int starttls(struct session *s, const struct session_wishes *w, struct er
             return 0;
         return refused(reply, STAGE_STARTTLS, "the server refuses STARTTLS", e);
     }
-    return go_secure(s, w, e) ? -1 : hello(s, w, e);
+    tls = tls_begin(w->tls, e);
+    return !tls || go_secure(s, w, tls, e) ? -1 : hello(s, w, e);
 }
 
 static int connect_stage(struct session *s, const struct session_wishes *w, struct err *e)
@@ -127,14 +131,22 @@ static int connect_stage(struct session *s, const struct session_wishes *w, stru
                         .send_buffer = w->send_buffer,
                         .receive_buffer = w->receive_buffer,
                         .sink = w->dialog.sink};
-    struct stream *stream = dial_connect(&dial, e);
+    struct stream *stream, *tls = NULL;
 
-    if (!stream)
-        return -1;
-    s->dialog = dialog_new(stream, &w->dialog, e);
-    if (!s->dialog)
+    if (w->server->tls == TLS_MODE_IMPLICIT) {
+        tls = tls_begin(w->tls, e);
+        if (!tls)
+            return -1;
+        dial.opening = tls_opening(tls);
+    }
+    stream = dial_connect(&dial, e);
+    if (stream)
+        s->dialog = dialog_new(stream, &w->dialog, e);
+    if (!s->dialog) {
+        stream_free(tls);
         return err_at(e, STAGE_CONNECT);
-    return w->server->tls == TLS_MODE_IMPLICIT ? go_secure(s, w, e) : 0;
+    }
+    return tls ? go_secure(s, w, tls, e) : 0;
 }
 
 static bool wants_starttls(const struct session_wishes *w)

@@ -50,10 +50,10 @@ static unsigned bound_port(int fd)
     return ntohs(((struct sockaddr_in *)&address)->sin_port);
 }
 
-static void open_tcp(struct listener *listener, const char *where)
+static void open_tcp(struct listener *listener, const char *where, bool fast_open)
 {
     struct addrinfo *address = parse_address(where);
-    int on = 1;
+    int on = 1, waiting = 16; /* at most so many SYNs with data that are not acknowledged */
 
     listener->family = address->ai_family;
     listener->fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -62,6 +62,9 @@ static void open_tcp(struct listener *listener, const char *where)
     setsockopt(listener->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     if (address->ai_family == AF_INET6)
         setsockopt(listener->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+    if (fast_open &&
+        setsockopt(listener->fd, IPPROTO_TCP, TCP_FASTOPEN, &waiting, sizeof(waiting)) < 0)
+        die(69, "no TCP Fast Open: %s", strerror(errno));
     if (bind(listener->fd, address->ai_addr, address->ai_addrlen) < 0 ||
         listen(listener->fd, SOMAXCONN) < 0)
         die(71, "can't listen on '%s': %s", where, strerror(errno));
@@ -99,7 +102,7 @@ void listeners_open(struct listeners *listeners, const struct options *options)
         if (wish->kind == LISTEN_UNIX)
             open_unix(&listeners->v[i], wish->where);
         else
-            open_tcp(&listeners->v[i], wish->where);
+            open_tcp(&listeners->v[i], wish->where, options->fast_open);
     }
 }
 

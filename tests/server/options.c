@@ -277,6 +277,7 @@ static const struct option_row rows[] = {
     CALL("listen", take_listen),
     CALL("listen-tls", take_listen_tls),
     CALL("unix", take_unix),
+    FLAG("fast-open", fast_open),
     STRING("ready", ready),
     STRING("make-cert", make_cert),
     FLAG("make-cert-only", make_cert_only),

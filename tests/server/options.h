@@ -94,6 +94,7 @@ struct words {
 struct options {
     struct listen_wish *listens;
     size_t listen_count;
+    bool fast_open;
     const char *ready;
     const char *make_cert;
     bool make_cert_only;

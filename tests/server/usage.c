@@ -7,6 +7,7 @@ static const char *const lines[] = {
     "An SMTP server for tests, which misbehaves when told to. README.md has the details.",
     "",
     "  --listen A:P --listen-tls A:P --unix PATH   where (repeatable; default 127.0.0.1:0)",
+    "  --fast-open               TCP Fast Open: data may come with the SYN",
     "  --ready FILE              written once it listens: pid, port, tls_port ...",
     "  --connections N --lifetime S --max-conn N   limits",
     "TLS",

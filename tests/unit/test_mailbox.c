@@ -129,6 +129,8 @@ static const struct sample common[] = {
     {"a@[192.0.2.1]", "a@[192.0.2.1]"},
     {"a@[IPv6:2001:db8::1]", "a@[IPv6:2001:db8::1]"},
     {"<a@[ 192.0.2.1 ]>", "a@[192.0.2.1]"},
+    {"a@[ipv6:::ffff:192.0.2.1]", "a@[ipv6:::ffff:192.0.2.1]"},
+    {"a@[x-tag:content]", "a@[x-tag:content]"},
     {"a_b@under_score.example", "a_b@under_score.example"},
     {"-oQ/tmp@x", "-oQ/tmp@x"},
     {"-@x", "-@x"},
@@ -192,6 +194,9 @@ static const struct sample common[] = {
     {"a@]", NULL},
     {"a@[]", NULL},
     {"a@[1]b", NULL},
+    {"a@[foo]", NULL},
+    {"a@[192.0.2.256]", NULL},
+    {"<@[foo]:a@b>", NULL},
     {"a@[[1]]", NULL},
     {"a@[\\1]", NULL},
     {"[1]@x", NULL},
@@ -419,6 +424,59 @@ static void test_reverse_path(void)
     err_release(&e);
 }
 
+static void test_literals(void)
+{
+    static const char *const good[] = {"[192.0.2.1]",
+                                       "[255.255.255.255]",
+                                       "[0.0.0.0]",
+                                       "[IPv6:::]",
+                                       "[IPv6:2001:db8::1]",
+                                       "[ipv6:2001:DB8:0:0:0:0:0:1]",
+                                       "[IPv6:::ffff:192.0.2.1]",
+                                       "[IPv6:ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255]",
+                                       "[x:y]",
+                                       "[a-1:!Z^~:]"};
+    static const char *const bad[] = {"",
+                                      "[",
+                                      "]",
+                                      "[]",
+                                      "[foo]",
+                                      "192.0.2.1",
+                                      "[192.0.2.1",
+                                      "192.0.2.1]",
+                                      "[192.0.2]",
+                                      "[192.0.2.256]",
+                                      "[192.0.2.1.1]",
+                                      "[192.0.2.01]",
+                                      "[192.0.2.1:25]",
+                                      "[ 192.0.2.1]",
+                                      "[2001:db8::1]",
+                                      "[::1]",
+                                      "[IPv6:]",
+                                      "[IPv6:192.0.2.1]",
+                                      "[IPv6:2001:db8::1%lo]",
+                                      "[IPv6:1:2:3:4:5:6:7]",
+                                      "[IPv6:2001:db8::1 ]",
+                                      "[x:]",
+                                      "[:y]",
+                                      "[x-:y]",
+                                      "[x_1:y]",
+                                      "[x:y z]",
+                                      "[x:[y]",
+                                      "[x:y]]",
+                                      "[x:\\y]",
+                                      "[x:\xc3\xb6]",
+                                      "[x:\x7f]"};
+    size_t i;
+
+    for (i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+        ok(mailbox_is_literal(good[i], strlen(good[i])), "literal %s", good[i]);
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        ok(!mailbox_is_literal(bad[i], strlen(bad[i])), "no literal: number %zu", i);
+    ok(!mailbox_is_literal("[192.0.2.1\0]", 12), "a NUL in a literal");
+    ok(!mailbox_is_literal("[x:\0]", 5), "a NUL behind its tag");
+}
+
 static void test_domains(void)
 {
     static const char *const good[] = {
@@ -536,6 +594,7 @@ int main(void)
     test_messages();
     test_reverse_path();
     test_domains();
+    test_literals();
     test_display_names();
     test_set();
     return tap_end();
