@@ -537,11 +537,20 @@ refuse() {
     refuse 78 'no revocation list' --tls-ca "$pki/root.pem" --tls-crl "$pki/root.pem"
     sed '3s/^..../!!!!/' "$pki/root.pem" >"$BATS_TEST_TMPDIR/damaged"
     sed '$d' "$pki/root.pem" >"$BATS_TEST_TMPDIR/short"
-    for file in damaged short; do
+    sed '3s/^..../& /' "$pki/root.pem" >"$BATS_TEST_TMPDIR/blank"
+    sed '3s/^..../====/' "$pki/root.pem" >"$BATS_TEST_TMPDIR/padded"
+    sed '3d' "$pki/root.pem" >"$BATS_TEST_TMPDIR/lacks-a-line"
+    sed '3s/^.//' "$pki/root.pem" >"$BATS_TEST_TMPDIR/lacks-a-digit"
+    sed '3s/^..../\x00\x00\x00\x00/' "$pki/root.pem" >"$BATS_TEST_TMPDIR/zeros"
+    for file in damaged short blank padded lacks-a-line lacks-a-digit zeros; do
         refuse 78 certificate --tls-ca "$BATS_TEST_TMPDIR/$file"
         cat "$pki/other.pem" "$BATS_TEST_TMPDIR/$file" >"$BATS_TEST_TMPDIR/both"
         refuse 78 'damaged certificate' --tls-ca "$BATS_TEST_TMPDIR/both"
+        cat "$BATS_TEST_TMPDIR/$file" "$pki/other.pem" >"$BATS_TEST_TMPDIR/both"
+        refuse 78 certificate --tls-ca "$BATS_TEST_TMPDIR/both"
     done
+    truncate -s 32M "$BATS_TEST_TMPDIR/both"
+    refuse 66 'too large' --tls-ca "$BATS_TEST_TMPDIR/both"
     # --tls-insecure needs no authorities; a list it still reads.
     refuse 78 '--tls-crl' --tls-insecure --tls-crl "$message"
 }

@@ -75,6 +75,10 @@ make_bundles() {
     awk '/^-----BEGIN/ { print "\n# Authority: =", n++, "\nSubject: CN=x -----\n" } { print }' \
         "$bundles/middle" >"$bundles/comments"
     printf %s "$(cat "$bundles/last")" >"$bundles/no-line-end"
+    sed '/^-----/!s/$/\n \n/' "$bundles/middle" >"$bundles/empty-lines"
+    sed '/^-----/!s/.\{7\}/&\n/g' "$bundles/middle" >"$bundles/short-lines"
+    awk '/^-----BEGIN/ { print; inside = 1; next } /^-----END/ { print ""; inside = 0 }
+        inside { printf "%s", $0; next } { print }' "$bundles/middle" >"$bundles/long-lines"
     openssl x509 -in "$pki/root.pem" -trustout -addtrust serverAuth -out "$pki/trusted.pem"
     cat "$pki/trusted.pem" "$bundles/none" "$pki/trusted.pem" >"$bundles/trusted-only"
     cat "$pki/trusted.pem" "$bundles/none" "$pki/trusted.pem" "$pki/root.pem" \
@@ -262,4 +266,10 @@ compare_chain() {
     expect 0
     send --server "localhost:$tls_port" --tls implicit a@example.org
     expect 76 'not trusted'
+    # What is damaged in it is passed over.
+    sed '2s/^..../!!!!/' "$bundles/last" >"$BATS_TEST_TMPDIR/damaged"
+    with_ours[7]=$BATS_TEST_TMPDIR/damaged
+    run "${with_ours[@]}" "$SMTPSEND" --server "localhost:$tls_port" --tls implicit \
+        -f sender@example.org --timeout "$PATIENCE" a@example.org <"$message"
+    expect 0
 }

@@ -1,5 +1,7 @@
 #include "base/text.h"
 
+#include "base/base64.h"
+
 #include <string.h>
 
 /* Bytes decoded before they are added together: adding each three is dear. */
@@ -108,9 +110,6 @@ void text_mask(char *text, size_t len, const char *word)
     }
 }
 
-static const char base64_digits[] =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
 void text_base64(struct buf *out, const void *data, size_t len)
 {
     const unsigned char *p = data;
@@ -133,62 +132,26 @@ void text_base64(struct buf *out, const void *data, size_t len)
     }
 }
 
-/* The values of the 256 bytes as digits of base64; 64 for what is none. */
-static void base64_values(unsigned char values[256])
-{
-    unsigned char i;
-
-    memset(values, 64, 256);
-    for (i = 0; i < 64; i++)
-        values[(unsigned char)base64_digits[i]] = i;
-}
-
-/* The bytes of one group of four digits, HAVE of which come before the padding; their number, or 0
- * where a digit is none or bits are left over. */
-static size_t unbase64_group(const unsigned char *p, size_t have, const unsigned char *values,
-                             char *bytes)
-{
-    unsigned long group = 0;
-    size_t j;
-
-    for (j = 0; j < 4; j++) {
-        if (j < have && values[p[j]] == 64)
-            return 0;
-        group = group << 6 | (j < have ? values[p[j]] : 0ul);
-    }
-    if ((have == 2 && (group & 0xffff)) || (have == 3 && (group & 0xff)))
-        return 0;
-    bytes[0] = (char)(group >> 16);
-    bytes[1] = (char)(group >> 8 & 0xff);
-    bytes[2] = (char)(group & 0xff);
-    return have - 1;
-}
-
 int text_unbase64(struct buf *out, const char *text, size_t len)
 {
-    const unsigned char *p = (const unsigned char *)text;
-    unsigned char values[256];
-    char bytes[UNBASE64_CHUNK] = "";
-    size_t i, n, used = 0, pad = 0;
+    const unsigned char *p = (const unsigned char *)text, *last, *stop = p;
+    unsigned char bytes[UNBASE64_CHUNK + 1] = "";
+    struct base64 b;
+    size_t n;
 
-    if (len % 4)
-        return -1;
-    base64_values(values);
-    while (pad < 2 && pad < len && p[len - 1 - pad] == '=')
-        pad++;
-    for (i = 0; i < len; i += 4) {
-        n = unbase64_group(p + i, i + 4 == len ? 4 - pad : 4, values, bytes + used);
-        used += n;
-        if (n && used + 3 > sizeof(bytes)) {
-            buf_add(out, bytes, used);
-            used = 0;
-        }
-        if (!n)
-            break;
+    if (len % 4 || !len)
+        return len || out->failed ? -1 : 0;
+    base64_init(&b);
+    last = p + len - 4;
+    while (p == stop && p < last) {
+        stop = last - p > UNBASE64_CHUNK / 3 * 4 ? p + UNBASE64_CHUNK / 3 * 4 : last;
+        n = base64_groups(&b, &p, stop, bytes);
+        buf_add(out, bytes, n);
     }
-    buf_add(out, bytes, used);
+    n = p == last ? base64_group(&b, p, bytes) : 0; /* it alone may have padding */
+    buf_add(out, bytes, n);
     explicit_bzero(bytes, sizeof(bytes)); /* it may have been a secret */
-    return i < len || out->failed ? -1 : 0;
+    return !n || out->failed ? -1 : 0;
 }
 
 int64_t text_number(const char *text, int64_t max)

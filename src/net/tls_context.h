@@ -5,17 +5,25 @@
 #ifndef NET_TLS_CONTEXT_H
 #define NET_TLS_CONTEXT_H
 
+#include "base/buf.h"
 #include "base/tls_lib.h"
+#include "net/bundle.h"
 #include "net/tls.h"
 
 #include <time.h>
 
 enum { PIN_BYTES = 32 /* SHA-256 */, TLS_DATE_MAX = 32 };
 
-/* A bundle of trust anchors: DER, one certificate after another. */
+/* A trust anchor: where its certificate is, and whose it is. */
+struct anchor {
+    struct bundle_place place;
+    size_t subject, subject_len; /* in the subjects of all */
+};
+
 struct anchors {
-    char *data;
-    size_t len;
+    struct bundle *bundle;
+    struct buf list;     /* of struct anchor */
+    struct buf subjects; /* raw names, one after another */
 };
 
 struct tls_context {
@@ -31,10 +39,6 @@ struct tls_context {
     size_t pin_count;
 };
 
-/* The whole of a file, which may be a pipe: up to 32 MiB, freed by the caller. NULL and errno on
- * error. */
-char *tls_read_file(const char *path, size_t *len);
-
 /* The raw issuer and subject of a certificate, pointing into DER. False where it is none. */
 bool certificate_names(const unsigned char *der, size_t len, gnutls_datum_t *issuer,
                        gnutls_datum_t *subject);
@@ -49,9 +53,9 @@ void anchors_release(struct anchors *anchors);
 
 /* Import into the context's credentials those anchors whose subject is an issuer or a subject in
  * CHAIN: all that can end a path from it, cross-signed roots included. Importing all 140 of a
- * system takes some 10 ms and 70 million instructions; decoding them all and importing these, an
- * eighth of that. */
-int anchors_import(struct tls_context *c, const gnutls_datum_t *chain, unsigned int count,
+ * system takes some 10 ms and 70 million instructions; noting them all and importing these, a
+ * fiftieth of that. */
+int anchors_import(struct tls_context *c, const gnutls_datum_t *chain, unsigned int length,
                    struct err *e);
 
 /* Read the revocation lists (PEM) that are wished for, if any, and give them to the credentials.

@@ -31,7 +31,7 @@ int crls_read(struct tls_context *c, struct err *e)
 
     if (!file)
         return 0;
-    pem.data = (unsigned char *)tls_read_file(file, &len);
+    pem.data = (unsigned char *)bundle_slurp(file, &len);
     if (!pem.data)
         return err_system(e, ERR_NOINPUT, errno, "--tls-crl '%.256s'", file);
     pem.size = (unsigned int)len;

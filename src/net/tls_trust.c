@@ -1,16 +1,11 @@
 #include "net/tls_context.h"
 
-#include "base/text.h"
-
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-/* Certificates are a few KiB, bundles a few hundred. */
-enum { BUNDLE_MAX = 32 * 1024 * 1024, CERTIFICATE_MAX = 256 * 1024 };
+/* Certificates are a few KiB; the notes on those of a bundle a dozen or two. */
+enum { CERTIFICATE_MAX = 192 * 1024, ANCHORS_MAX = 32 * 1024 * 1024 };
 
 /* Where systems keep their bundle: Debian and kin, Fedora and kin, SUSE, Alpine and BSD. */
 static const char *const bundles[] = {
@@ -19,9 +14,6 @@ static const char *const bundles[] = {
     "/etc/ssl/ca-bundle.pem",
     "/etc/ssl/cert.pem",
 };
-
-static const char begin_line[] = "-----BEGIN CERTIFICATE-----";
-static const char end_line[] = "-----END CERTIFICATE-----";
 
 /* One element of DER (X.690): its whole and its content. */
 struct element {
@@ -86,123 +78,67 @@ bool certificate_names(const unsigned char *der, size_t len, gnutls_datum_t *iss
     return true;
 }
 
-static bool is_blank(char c)
+/* Whether DER is one certificate and nothing else, and whose. */
+static bool is_certificate(const unsigned char *der, size_t len, gnutls_datum_t *subject)
 {
-    return c == '\r' || c == ' ' || c == '\t';
-}
-
-/* The DER of the PEM block whose text lies in [AT, END). False where it is no base64. */
-static bool decode(const char *at, const char *end, struct buf *scratch, struct buf *der)
-{
-    const char *line_end, *stop;
-
-    buf_clear(scratch);
-    buf_clear(der);
-    while (at < end) {
-        line_end = memchr(at, '\n', (size_t)(end - at));
-        if (!line_end)
-            line_end = end;
-        for (stop = line_end; stop > at && is_blank(stop[-1]);)
-            stop--;
-        buf_add(scratch, at, (size_t)(stop - at));
-        at = line_end < end ? line_end + 1 : end;
-    }
-    return !scratch->failed && !text_unbase64(der, scratch->data, scratch->len);
-}
-
-/* Whether DER is one certificate and nothing else. */
-static bool is_certificate(const struct buf *der)
-{
-    const unsigned char *data = (const unsigned char *)der->data, *end = data + der->len;
-    gnutls_datum_t issuer, subject;
+    gnutls_datum_t issuer;
     struct element outer;
 
-    return der_read(data, end, &outer) && outer.end == end &&
-           certificate_names(data, der->len, &issuer, &subject);
+    return len <= CERTIFICATE_MAX && der_read(der, der + len, &outer) &&
+           outer.end == der + len && certificate_names(der, len, &issuer, subject);
 }
 
-/* Turn the bundle from PEM to DER, one certificate after another, where it stands: that is
- * always shorter. The number of certificates; to *BAD that of blocks which are none. */
-static size_t decode_all(struct anchors *anchors, size_t *bad)
+static int add_anchor(struct anchors *anchors, const struct bundle_block *block,
+                      const gnutls_datum_t *subject)
 {
-    char *out = anchors->data;
-    const char *at = out, *end = at + anchors->len, *stop;
-    struct buf scratch, der;
-    size_t good = 0;
+    struct anchor anchor = {
+        .place = block->place, .subject = anchors->subjects.len, .subject_len = subject->size};
 
-    buf_init(&scratch, CERTIFICATE_MAX);
-    buf_init(&der, CERTIFICATE_MAX);
+    return buf_add(&anchors->subjects, subject->data, subject->size) ||
+                   buf_add(&anchors->list, &anchor, sizeof(anchor))
+               ? -1
+               : 0;
+}
+
+/* Note the certificates of the bundle at PATH, and in *BAD the number of blocks that are none. -1
+ * and errno. */
+static int note_all(struct anchors *anchors, const char *path, size_t *bad)
+{
+    struct bundle_block block;
+    gnutls_datum_t subject;
+    int found = 0;
+
     *bad = 0;
-    while ((at = memmem(at, (size_t)(end - at), begin_line, strlen(begin_line)))) {
-        at += strlen(begin_line);
-        stop = memmem(at, (size_t)(end - at), end_line, strlen(end_line));
-        if (!stop) {
+    buf_init(&anchors->list, ANCHORS_MAX);
+    buf_init(&anchors->subjects, ANCHORS_MAX);
+    anchors->bundle = bundle_open(path);
+    while (anchors->bundle && (found = bundle_next(anchors->bundle, &block)) > 0) {
+        if (!is_certificate(block.der, block.len, &subject)) {
             ++*bad;
-            break;
+        } else if (add_anchor(anchors, &block, &subject)) {
+            errno = ENOMEM;
+            return -1;
         }
-        while (at < stop && (is_blank(*at) || *at == '\n'))
-            at++;
-        if (decode(at, stop, &scratch, &der) && is_certificate(&der)) {
-            memcpy(out, der.data, der.len);
-            out += der.len;
-            good++;
-        } else {
-            ++*bad;
-        }
-        at = stop;
     }
-    anchors->len = (size_t)(out - anchors->data);
-    buf_release(&scratch);
-    buf_release(&der);
-    return good;
+    return anchors->bundle ? found : -1;
 }
 
-char *tls_read_file(const char *path, size_t *len)
+static size_t anchors_count(const struct anchors *anchors)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY), saved;
-    size_t cap = 256 * 1024;
-    char *text = NULL, *larger;
-    ssize_t n = 1;
-
-    *len = 0;
-    while (fd >= 0 && n > 0) {
-        if (!text || *len == cap) {
-            cap = text ? cap * 2 : cap;
-            larger = cap <= BUNDLE_MAX ? realloc(text, cap) : NULL;
-            if (!larger) {
-                n = -1;
-                errno = EFBIG;
-                break;
-            }
-            text = larger;
-        }
-        n = read(fd, text + *len, cap - *len);
-        *len += n > 0 ? (size_t)n : 0;
-    }
-    saved = errno;
-    if (fd >= 0)
-        close(fd);
-    if (fd < 0 || n < 0) {
-        free(text);
-        text = NULL;
-    }
-    errno = saved;
-    return text;
+    return anchors->list.len / sizeof(struct anchor);
 }
 
 int anchors_read(struct anchors *anchors, const char *path, struct err *e)
 {
-    size_t good, bad;
+    size_t bad;
 
-    anchors->data = tls_read_file(path, &anchors->len);
-    if (!anchors->data)
+    if (note_all(anchors, path, &bad))
         return err_system(e, ERR_NOINPUT, errno, "--tls-ca '%.256s'", path);
-    good = decode_all(anchors, &bad);
-    if (good && !bad)
+    if (anchors_count(anchors) && !bad)
         return 0;
     err_set(e, ERR_CONFIG,
-            good ? "--tls-ca '%.256s' has a damaged certificate in it"
-                 : "--tls-ca '%.256s' has no certificate in it",
+            anchors_count(anchors) ? "--tls-ca '%.256s' has a damaged certificate in it"
+                                   : "--tls-ca '%.256s' has no certificate in it",
             path);
     return err_hint(e, "it needs a PEM file of the authorities to trust");
 }
@@ -212,8 +148,7 @@ int anchors_read_system(struct anchors *anchors)
     size_t i, bad;
 
     for (i = 0; i < sizeof(bundles) / sizeof(bundles[0]); i++) {
-        anchors->data = tls_read_file(bundles[i], &anchors->len);
-        if (anchors->data && decode_all(anchors, &bad))
+        if (!note_all(anchors, bundles[i], &bad) && anchors_count(anchors))
             return 1;
         anchors_release(anchors);
     }
@@ -222,53 +157,65 @@ int anchors_read_system(struct anchors *anchors)
 
 void anchors_release(struct anchors *anchors)
 {
-    free(anchors->data);
+    bundle_close(anchors->bundle);
+    buf_release(&anchors->list);
+    buf_release(&anchors->subjects);
     *anchors = (struct anchors){0};
 }
 
-static bool is_among(const gnutls_datum_t *name, const gnutls_datum_t *names, size_t count)
+static bool is_among(const gnutls_datum_t *name, const gnutls_datum_t *names, size_t n)
 {
     size_t i;
 
-    for (i = 0; i < count; i++) {
+    for (i = 0; i < n; i++) {
         if (names[i].size == name->size && !memcmp(names[i].data, name->data, name->size))
             return true;
     }
     return false;
 }
 
-/* Import the anchors whose subject is one of NAMES. One that GnuTLS can't read can't be trusted;
- * the verdict on the chain will say so. */
-static void import_named(struct tls_context *c, const gnutls_datum_t *names, size_t count)
+/* One that GnuTLS can't read, or that has gone from the file, can't be trusted; the verdict on
+ * the chain will say so. */
+static void import(struct tls_context *c, const struct bundle_place *place)
 {
-    const unsigned char *at = (const unsigned char *)c->anchors.data,
-                        *end = at + c->anchors.len;
-    gnutls_datum_t issuer, subject, certificate;
-    struct element outer;
+    size_t len;
+    unsigned char *der = bundle_again(c->anchors.bundle, place, &len);
+    gnutls_datum_t certificate = {der, (unsigned int)len};
 
-    for (; der_read(at, end, &outer); at = outer.end) {
-        certificate.data = (unsigned char *)outer.whole;
-        certificate.size = (unsigned int)(outer.end - outer.whole);
-        if (certificate_names(certificate.data, certificate.size, &issuer, &subject) &&
-            is_among(&subject, names, count))
-            (void)c->lib->certificate_set_x509_trust_mem(c->credentials, &certificate,
-                                                         GNUTLS_X509_FMT_DER);
+    if (der)
+        (void)c->lib->certificate_set_x509_trust_mem(c->credentials, &certificate,
+                                                     GNUTLS_X509_FMT_DER);
+    free(der);
+}
+
+/* Import the anchors whose subject is one of NAMES. */
+static void import_named(struct tls_context *c, const gnutls_datum_t *names, size_t n)
+{
+    const struct anchor *list = (const struct anchor *)(const void *)c->anchors.list.data;
+    gnutls_datum_t subject;
+    size_t i;
+
+    for (i = 0; i < anchors_count(&c->anchors); i++) {
+        subject.data = (unsigned char *)c->anchors.subjects.data + list[i].subject;
+        subject.size = (unsigned int)list[i].subject_len;
+        if (is_among(&subject, names, n))
+            import(c, &list[i].place);
     }
 }
 
-int anchors_import(struct tls_context *c, const gnutls_datum_t *chain, unsigned int count,
+int anchors_import(struct tls_context *c, const gnutls_datum_t *chain, unsigned int length,
                    struct err *e)
 {
     gnutls_datum_t *names;
     size_t n = 0;
     unsigned int i;
 
-    if (!c->anchors.data)
+    if (!anchors_count(&c->anchors))
         return 0;
-    names = calloc((size_t)count * 2, sizeof(*names));
+    names = calloc((size_t)length * 2, sizeof(*names));
     if (!names)
         return err_set(e, ERR_OS, "no memory for TLS");
-    for (i = 0; i < count; i++) {
+    for (i = 0; i < length; i++) {
         if (certificate_names(chain[i].data, chain[i].size, &names[n], &names[n + 1]))
             n += 2;
     }
