@@ -177,7 +177,8 @@ check: $(PROGRAM) $(TESTSERVER) $(UNITS)
 		SMTPSEND_SAN='$(SAN)' V=$(V) \
 		$(srcdir)/tests/run $(addprefix --unit ,$(UNITS)) -- $(TESTS)
 
-# BENCH=--quick: 100 MB in place of 1 GB, and fewer runs. Wants python3.
+# BENCH=--quick: 100 MB in place of 1 GB, and fewer runs. BENCH=--servers: against real mail
+# servers, as root. Wants python3.
 BENCH ?=
 bench: $(PROGRAM) $(TESTSERVER)
 	@SMTPSEND=$(abspath $(PROGRAM)) TESTSERVER=$(abspath $(TESTSERVER)) CC='$(CC)' \

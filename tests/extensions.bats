@@ -98,6 +98,74 @@ assert_parts() {
     done
 }
 
+# too_much OPTION... -- WORD...: not sent, and said with these words.
+too_much() {
+    local options=()
+    while [ "$1" != -- ]; do
+        options+=("$1")
+        shift
+    done
+    send "${options[@]}" a@example.org
+    expect 69 'smtpsend: mail: ' "${@:2}"
+    [ ${#lines[@]} -eq 1 ] || fail "$output"
+}
+
+@test "DELIVERBY with a least time: what is to be returned sooner is 69 before MAIL" {
+    start_server --offer 'DELIVERBY 240'
+    too_much --deliver-by 239 -- '240 seconds' '--deliver-by'
+    too_much --deliver-by '60;R' -- '240 seconds'
+    too_much --deliver-by '2m;rt' -- '240 seconds'
+    for n in 1 2 3; do
+        run commands $n
+        assert_line --index 1 QUIT
+    done
+    # RFC 2852 section 3: the least time is for mode R alone.
+    send --deliver-by '239;N' a@example.org
+    expect 0
+    send --deliver-by '1;NT' a@example.org
+    expect 0
+    send --deliver-by '4m;R' a@example.org
+    expect 0
+    assert_delivered 3
+    stop_server
+    for least in '' 0 x 9999999999999999999999; do
+        start_server --offer "DELIVERBY $least"
+        send --deliver-by 1 a@example.org
+        expect 0
+        stop_server
+    done
+}
+
+@test "FUTURERELEASE with its limits: what is to be held longer is 69 before MAIL" {
+    start_server --offer 'FUTURERELEASE 86400 2028-02-29T12:00:00Z'
+    too_much --hold-for 86401 -- '86400 seconds' '--hold-for'
+    too_much --hold-for 2d -- '86400 seconds'
+    too_much --hold-until 2028-02-29T12:00:01Z -- 2028-02-29T12:00:01Z '--hold-until'
+    too_much --hold-until 2028-02-29T13:00:00+00:59 -- 2028-02-29T13:00:00+00:59
+    too_much --hold-until 2028-02-29T09:00:00-03:01 -- '--hold-until'
+    for n in 1 2 3 4 5; do
+        run commands $n
+        assert_line --index 1 QUIT
+    done
+    send --hold-for 1d a@example.org
+    expect 0
+    for at in 2028-02-29T12:00:00Z 2028-02-29T13:00:00+01:00 2028-02-28T23:59:60Z; do
+        send --hold-until $at a@example.org
+        expect 0
+    done
+    assert_delivered 4
+    stop_server
+    # A limit that can't be understood is the server's to apply.
+    for limits in '' '0' 'x y' '86400x 2028-02-30T12:00:00Z'; do
+        start_server --offer "FUTURERELEASE $limits"
+        send --hold-for 999999999 a@example.org
+        expect 0
+        send --hold-until 2999-01-01T00:00:00Z a@example.org
+        expect 0
+        stop_server
+    done
+}
+
 @test "DSN alone degrades: the message goes without, and -v says so" {
     start_server --no DSN
     for options in '-N never' '-R full' '-V x'; do
@@ -127,6 +195,12 @@ assert_parts() {
         --hold-for 1000000000 --hold-until tomorrow --hold-until 2029-12-31
         --hold-until 2029-12-31T08:00:00 --hold-until '2029-12-31 08:00:00Z'
         --hold-until 2029-12-31T08:00:00+0200 --hold-until $'2029-12-31T08:00:00Z\r\nRSET'
+        --hold-until 2026-02-31T25:61:00Z --hold-until 2026-02-29T08:00:00Z
+        --hold-until 2026-00-10T08:00:00Z --hold-until 2026-13-10T08:00:00Z
+        --hold-until 2026-04-31T08:00:00Z --hold-until 2026-04-00T08:00:00Z
+        --hold-until 2026-04-30T24:00:00Z --hold-until 2026-04-30T08:60:00Z
+        --hold-until 2026-04-30T08:00:61Z --hold-until 2026-04-30T08:00:00+24:00
+        --hold-until 2026-04-30T08:00:00-02:60 --hold-until 1969-12-31T08:00:00Z
         -B binary)
     start_server
     for ((i = 0; i < ${#pairs[@]}; i += 2)); do
@@ -477,6 +551,32 @@ prdr() {
     send a@example.org
     expect 0
     assert_dialogue 'MAIL FROM:<sender@example.org> SIZE=144'
+}
+
+@test "PRDR: not with --require-all, where it would part the recipients after the message" {
+    start_server --offer PRDR
+    send --require-all a@example.org b@example.org
+    expect 0
+    assert_dialogue 'MAIL FROM:<sender@example.org> SIZE=144' 'RCPT *' 'RCPT *'
+    assert_parts ab
+}
+
+@test "PRDR: QUIT rides with the message's end, behind the verdicts" {
+    for verdicts in '250 a:550 5.7.1 b:250 2.0.0 one' '452 a:452 b:250 2.0.0 none'; do
+        for how in 'off:DATA:> 250 ok:> 354 go:data' 'early:BDAT 144 LAST:bytes 144:> 250 ok'; do
+            IFS=: read -ra parts <<<"$how"
+            IFS=: read -ra last <<<"$verdicts"
+            start_script < <(printf '%s\n' '> 220 hi' '< EHLO *' '> 250-localhost' \
+                '> 250-PIPELINING' '> 250-CHUNKING' '> 250 PRDR' '< MAIL * PRDR' '< RCPT *' \
+                '< RCPT *' "< ${parts[1]}" '> 250 ok' '> 250 ok' "${parts[@]:2}" '< QUIT' \
+                '> 353 here' "${last[@]/#/> }" '> 221 bye' eof)
+            send --timeout 5s --chunking "${parts[0]}" a@example.org b@example.org
+            assert_followed_script
+            [ "$status" -eq 67 ] || [ "$status" -eq 75 ] || fail "$status: $output"
+            expect_not 'may have accepted'
+            stop_server
+        done
+    done
 }
 
 @test "PRDR: lost among the verdicts: it may have been accepted" {

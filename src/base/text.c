@@ -208,3 +208,62 @@ int64_t text_duration(const char *text)
     unit = unit_ms(text);
     return unit < 0 ? -1 : whole * unit + thousandths * unit / 1000;
 }
+
+/* Whether TEXT goes like PATTERN, where 'd' stands for a digit. */
+static bool has_pattern(const char *text, const char *pattern)
+{
+    for (; *pattern; pattern++, text++) {
+        if (*pattern == 'd' ? !text_digit(*text) : *text != *pattern)
+            return false;
+    }
+    return !*text;
+}
+
+static int two_digits(const char *text)
+{
+    return (text[0] - '0') * 10 + (text[1] - '0');
+}
+
+/* Days since 1970, or -1 where the month has no such day. */
+static int64_t day_number(int year, int month, int day)
+{
+    static const int lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    int64_t days =
+        (year - 1970) * 365 + (year - 1969) / 4 - (year - 1901) / 100 + (year - 1601) / 400;
+    int m;
+
+    if (year < 1970 || month < 1 || month > 12 || day < 1 ||
+        day > lengths[month - 1] + (leap && month == 2))
+        return -1;
+    for (m = 1; m < month; m++)
+        days += lengths[m - 1] + (leap && m == 2);
+    return days + day - 1;
+}
+
+/* RFC 3339 section 5.6, without fractions of a second; section 5.7: a leap second is 60. */
+int64_t text_time(const char *text)
+{
+    bool utc = has_pattern(text, "dddd-dd-ddTdd:dd:ddZ");
+    int hour, minute, second, offset = 0;
+    int64_t day;
+
+    if (!utc && !has_pattern(text, "dddd-dd-ddTdd:dd:dd+dd:dd") &&
+        !has_pattern(text, "dddd-dd-ddTdd:dd:dd-dd:dd"))
+        return -1;
+    day = day_number(two_digits(text) * 100 + two_digits(text + 2), two_digits(text + 5),
+                     two_digits(text + 8));
+    hour = two_digits(text + 11);
+    minute = two_digits(text + 14);
+    second = two_digits(text + 17);
+    if (day < 0 || hour > 23 || minute > 59 || second > 60)
+        return -1;
+    if (!utc) {
+        if (two_digits(text + 20) > 23 || two_digits(text + 23) > 59)
+            return -1;
+        offset = two_digits(text + 20) * 60 + two_digits(text + 23);
+    }
+    if (text[19] == '-')
+        offset = -offset;
+    return ((day * 24 + hour) * 60 + minute - offset) * 60 + second;
+}

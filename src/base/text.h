@@ -42,6 +42,10 @@ int text_unbase64(struct buf *out, const char *text, size_t len);
  * is seconds; decimals and 0 are allowed ("0.5" is 500 ms). */
 int64_t text_duration(const char *text);
 
+/* A point in time as RFC 3339 writes it ("2026-12-31T08:00:00Z", or with an offset), in seconds
+ * since 1970, leap seconds not counted; -1 where it is none, or one before that year. */
+int64_t text_time(const char *text);
+
 /* A decimal number from 0 to MAX, or -1. No sign, no blanks, no other base. */
 int64_t text_number(const char *text, int64_t max);
 

@@ -2,7 +2,6 @@
 
 #include "base/text.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,9 +27,9 @@ static unsigned notify_bit(const char *word)
 }
 
 /* RFC 3461 section 4.1: NEVER stands alone. */
-static int parse_notify(struct delivery_wishes *d, const char *list, struct err *e)
+static int parse_notify(struct extensions *x, const char *list, struct err *e)
 {
-    unsigned bit, *notify = &d->extensions.notify;
+    unsigned bit, *notify = &x->notify;
     char word[WORD_MAX];
     size_t n;
 
@@ -48,18 +47,18 @@ static int parse_notify(struct delivery_wishes *d, const char *list, struct err 
     return 0;
 }
 
-static int parse_return(struct delivery_wishes *d, const char *ret, struct err *e)
+static int parse_return(struct extensions *x, const char *ret, struct err *e)
 {
     if (!ret)
         return 0;
     if (!text_same(ret, "hdrs") && !text_same(ret, "full"))
         return err_set(e, ERR_USAGE, "-R: '%.20s' is not hdrs or full", ret);
-    d->extensions.ret = text_same(ret, "full") ? "FULL" : "HDRS";
+    x->ret = text_same(ret, "full") ? "FULL" : "HDRS";
     return 0;
 }
 
 /* RFC 3461 section 4.4: at most 100 characters, before they are encoded. */
-static int parse_envid(struct delivery_wishes *d, const char *envid, struct err *e)
+static int parse_envid(struct extensions *x, const char *envid, struct err *e)
 {
     const unsigned char *p = (const unsigned char *)envid;
 
@@ -71,12 +70,12 @@ static int parse_envid(struct delivery_wishes *d, const char *envid, struct err 
         if (*p < ' ' || *p >= 0x7f)
             return err_set(e, ERR_USAGE, "-V takes printable ASCII only");
     }
-    d->extensions.envid = envid;
+    x->envid = envid;
     return 0;
 }
 
 /* DUR[;R|N][T] becomes RFC 2852's by-value; without a mode the message is returned when late. */
-static int parse_deliver_by(struct delivery_wishes *d, const char *spec, struct err *e)
+static int parse_deliver_by(struct extensions *x, const char *spec, struct err *e)
 {
     char time[32];
     const char *mode = "R";
@@ -94,13 +93,13 @@ static int parse_deliver_by(struct delivery_wishes *d, const char *spec, struct 
         !(text_same(mode, "R") || text_same(mode, "N") || text_same(mode, "RT") ||
           text_same(mode, "NT")))
         return err_set(e, ERR_USAGE, "--deliver-by: '%.40s' is not DUR[;R|N][T]", spec);
-    snprintf(d->deliver_by, sizeof(d->deliver_by), "%" PRId64 ";%s", ms / 1000, mode);
-    d->extensions.deliver_by = d->deliver_by;
+    x->deliver_by = ms / 1000;
+    x->by_mode = mode;
     return 0;
 }
 
 /* RFC 6710 section 3. */
-static int parse_priority(struct delivery_wishes *d, const char *priority, struct err *e)
+static int parse_priority(struct extensions *x, const char *priority, struct err *e)
 {
     bool negative = priority && *priority == '-';
     int64_t value;
@@ -110,55 +109,35 @@ static int parse_priority(struct delivery_wishes *d, const char *priority, struc
     value = text_number(priority + negative, 9);
     if (value < 0)
         return err_set(e, ERR_USAGE, "--priority: '%.20s' is not -9 to 9", priority);
-    d->extensions.has_priority = true;
-    d->extensions.priority = negative ? -(int)value : (int)value;
+    x->has_priority = true;
+    x->priority = negative ? -(int)value : (int)value;
     return 0;
 }
 
-/* RFC 3339: YYYY-MM-DDTHH:MM:SS and Z or an offset. */
-static bool is_date_time(const char *text)
-{
-    static const char pattern[] = "dddd-dd-ddTdd:dd:dd";
-    const char *zone = text + strlen(pattern);
-    size_t i;
-
-    for (i = 0; pattern[i]; i++) {
-        if (pattern[i] == 'd' ? !text_digit(text[i]) : text[i] != pattern[i])
-            return false;
-    }
-    if (!strcmp(zone, "Z"))
-        return true;
-    return strlen(zone) == 6 && (zone[0] == '+' || zone[0] == '-') && text_digit(zone[1]) &&
-           text_digit(zone[2]) && zone[3] == ':' && text_digit(zone[4]) && text_digit(zone[5]);
-}
-
 /* RFC 4865 section 4. */
-static int parse_hold(struct delivery_wishes *d, const struct settings *s, struct err *e)
+static int parse_hold(struct extensions *x, const struct settings *s, struct err *e)
 {
     if (s->hold_for_ms >= 0 && s->hold_until)
         return err_set(e, ERR_USAGE, "--hold-for and --hold-until exclude each other");
     if (s->hold_for_ms >= 0 && (s->hold_for_ms < 1000 || s->hold_for_ms / 1000 > SECONDS_MAX))
         return err_set(e, ERR_USAGE, "--hold-for needs 1 to %d seconds", SECONDS_MAX);
-    if (s->hold_until && !is_date_time(s->hold_until)) {
+    if (s->hold_until && text_time(s->hold_until) < 0) {
         err_set(e, ERR_USAGE, "--hold-until: '%.40s' is no point in time", s->hold_until);
         return err_hint(e, "write it like 2026-12-31T08:00:00Z");
     }
-    if (s->hold_until)
-        snprintf(d->hold, sizeof(d->hold), "HOLDUNTIL=%s", s->hold_until);
-    else if (s->hold_for_ms >= 0)
-        snprintf(d->hold, sizeof(d->hold), "HOLDFOR=%" PRId64, s->hold_for_ms / 1000);
-    d->extensions.hold = d->hold[0] ? d->hold : NULL;
+    x->hold_for = s->hold_for_ms >= 0 ? s->hold_for_ms / 1000 : 0;
+    x->hold_until = s->hold_until;
     return 0;
 }
 
-int delivery_parse(struct delivery_wishes *d, const struct settings *s, struct err *e)
+int delivery_parse(struct extensions *x, const struct settings *s, struct err *e)
 {
-    *d = (struct delivery_wishes){.extensions = {.require_tls = s->require_tls}};
-    d->extensions.declare_8bit = s->body && text_same(s->body, "8bitmime");
-    d->extensions.force_7bit = s->body && text_same(s->body, "7bit");
-    return parse_notify(d, s->notify, e) || parse_return(d, s->dsn_return, e) ||
-                   parse_envid(d, s->envid, e) || parse_deliver_by(d, s->deliver_by, e) ||
-                   parse_priority(d, s->priority, e) || parse_hold(d, s, e)
+    *x = (struct extensions){.require_tls = s->require_tls};
+    x->declare_8bit = s->body && text_same(s->body, "8bitmime");
+    x->force_7bit = s->body && text_same(s->body, "7bit");
+    return parse_notify(x, s->notify, e) || parse_return(x, s->dsn_return, e) ||
+                   parse_envid(x, s->envid, e) || parse_deliver_by(x, s->deliver_by, e) ||
+                   parse_priority(x, s->priority, e) || parse_hold(x, s, e)
                ? -1
                : 0;
 }

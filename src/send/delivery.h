@@ -6,15 +6,8 @@
 #include "conf/settings.h"
 #include "smtp/extensions.h"
 
-/* An extensions record and the strings that it points into. */
-struct delivery_wishes {
-    struct extensions extensions;
-    char deliver_by[32];
-    char hold[64];
-};
-
-/* Understand -N, -R, -V, --deliver-by, --priority, --hold-for, --hold-until, --require-tls. -1
- * with ERR_USAGE. D must stay where it is. */
-int delivery_parse(struct delivery_wishes *d, const struct settings *settings, struct err *e);
+/* Understand -N, -R, -V, -B, --deliver-by, --priority, --hold-for, --hold-until, --require-tls. X
+ * points into SETTINGS. -1 with ERR_USAGE. */
+int delivery_parse(struct extensions *x, const struct settings *settings, struct err *e);
 
 #endif

@@ -75,7 +75,7 @@ static int start_over(struct dispatch *d, struct err *e)
 
 int dispatch_send(struct dispatch *d, struct err *e)
 {
-    const struct transaction_wishes wishes = {.extensions = &d->job->delivery.extensions,
+    const struct transaction_wishes wishes = {.extensions = &d->job->extensions,
                                               .chunking = chunking_wish(d->job->settings),
                                               .last = true};
     struct transaction_result result;

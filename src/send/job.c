@@ -141,7 +141,7 @@ int job_init(struct job *job, const struct settings *settings, char **recipients
     if (check_names(settings, e) || parse_server(job, e) ||
         parse_buffer("--send-buffer", settings->send_buffer, &job->send_buffer, e) ||
         parse_buffer("--receive-buffer", settings->receive_buffer, &job->receive_buffer, e) ||
-        delivery_parse(&job->delivery, settings, e) || parse_recipients(job, recipients, e) ||
+        delivery_parse(&job->extensions, settings, e) || parse_recipients(job, recipients, e) ||
         parse_sender(job, e))
         return err_at(e, STAGE_CONFIG);
     return 0;

@@ -21,7 +21,7 @@ struct job {
     struct server server;
     struct tls_context *tls;         /* NULL: no TLS in this run */
     int send_buffer, receive_buffer; /* bytes; 0: the kernel's */
-    struct delivery_wishes delivery;
+    struct extensions extensions;    /* asked of the delivery */
     struct addresses recipients;
     bool has_sender;         /* reverse_path was given */
     struct buf reverse_path; /* "" is the null one */

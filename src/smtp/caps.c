@@ -42,6 +42,8 @@ void caps_clear(struct caps *c)
 {
     c->bits = 0;
     c->size_limit = c->rcpt_max = c->mail_max = 0;
+    c->deliver_min = c->hold_max = 0;
+    c->hold_until = 0;
     buf_clear(&c->mechanisms);
 }
 
@@ -69,8 +71,8 @@ static void add_mechanisms(struct caps *c, const char *text, size_t len)
     }
 }
 
-/* RFC 1870 section 3: a decimal number, 0 or nothing for "no limit stated". */
-static uint64_t parse_size(const char *text, size_t len)
+/* A decimal number; 0 is "none stated" (RFC 1870 section 3), and so is what is no number. */
+static uint64_t parse_number(const char *text, size_t len)
 {
     char digits[24];
     int64_t value;
@@ -91,11 +93,44 @@ static void parse_limits(struct caps *c, const char *text, size_t len)
     for (; len; text += n, len -= n) {
         n = word_length(text, len);
         if (n > 8 && text_same_n(text, 8, "RCPTMAX="))
-            c->rcpt_max = parse_size(text + 8, n - 8);
+            c->rcpt_max = parse_number(text + 8, n - 8);
         else if (n > 8 && text_same_n(text, 8, "MAILMAX="))
-            c->mail_max = parse_size(text + 8, n - 8);
+            c->mail_max = parse_number(text + 8, n - 8);
         n += n < len;
     }
+}
+
+/* RFC 4865 section 3: the longest time, and the last point in time. */
+static void parse_hold(struct caps *c, const char *text, size_t len)
+{
+    size_t n = word_length(text, len);
+    char time[32];
+    int64_t at;
+
+    c->hold_max = parse_number(text, n);
+    n += n < len;
+    len = word_length(text + n, len - n);
+    if (len >= sizeof(time))
+        return;
+    memcpy(time, text + n, len);
+    time[len] = '\0';
+    at = text_time(time);
+    c->hold_until = at < 0 ? 0 : at;
+}
+
+/* What follows the keyword of a line, up to its end. */
+static void parse_parameters(struct caps *c, unsigned bit, const char *text, size_t len)
+{
+    if (bit == CAP_AUTH)
+        add_mechanisms(c, text, len);
+    else if (bit == CAP_SIZE)
+        c->size_limit = parse_number(text, word_length(text, len));
+    else if (bit == CAP_LIMITS)
+        parse_limits(c, text, len);
+    else if (bit == CAP_DELIVERBY)
+        c->deliver_min = parse_number(text, word_length(text, len));
+    else if (bit == CAP_FUTURERELEASE)
+        parse_hold(c, text, len);
 }
 
 static void parse_line(struct caps *c, const char *line, size_t len)
@@ -113,12 +148,7 @@ static void parse_line(struct caps *c, const char *line, size_t len)
         if (!text_same_n(line, keyword, known[i].keyword))
             continue;
         c->bits |= known[i].bit;
-        if (known[i].bit == CAP_AUTH)
-            add_mechanisms(c, line + rest, len - rest);
-        if (known[i].bit == CAP_SIZE)
-            c->size_limit = parse_size(line + rest, word_length(line + rest, len - rest));
-        if (known[i].bit == CAP_LIMITS)
-            parse_limits(c, line + rest, len - rest);
+        parse_parameters(c, known[i].bit, line + rest, len - rest);
     }
 }
 

@@ -29,6 +29,9 @@ struct caps {
     uint64_t size_limit;   /* octets a message may have; 0: none stated */
     uint64_t rcpt_max;     /* LIMITS: recipients in a transaction; 0: none stated */
     uint64_t mail_max;     /* LIMITS: transactions in a session; 0: none stated */
+    uint64_t deliver_min;  /* DELIVERBY: seconds it takes at least; 0: none stated */
+    uint64_t hold_max;     /* FUTURERELEASE: seconds it holds at most; 0: none stated */
+    int64_t hold_until;    /* and until when, in seconds since 1970; 0: not stated */
     struct buf mechanisms; /* of AUTH, as offered, each followed by a space */
 };
 

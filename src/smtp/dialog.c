@@ -519,7 +519,7 @@ int dialog_chunk(struct dialog *d, const struct command *c, const char *text,
 
 int dialog_expect(struct dialog *d, const struct command *c, struct err *e)
 {
-    return flight_push(&d->flight, c, e);
+    return flight_expect(&d->flight, c, e);
 }
 
 bool dialog_body_sent(const struct dialog *d)

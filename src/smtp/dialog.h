@@ -83,7 +83,7 @@ int dialog_chunk(struct dialog *d, const struct command *c, const char *text,
 int dialog_end_body(struct dialog *d, const struct command *dot, bool then_quit,
                     const struct dialog_handler *handler, struct err *e);
 
-/* Await one reply more, that to C, behind those awaited already. For handlers. */
+/* Await one reply more, that to C, behind those awaited already but QUIT's. For handlers. */
 int dialog_expect(struct dialog *d, const struct command *c, struct err *e);
 
 /* True once the last byte of the message has left us: from then on, without a verdict, nobody

@@ -1,5 +1,6 @@
 #include "smtp/extensions.h"
 
+#include "base/text.h"
 #include "mail/mailbox.h"
 #include "net/tls.h"
 
@@ -31,8 +32,34 @@ static int check_options(const struct session *s, const struct extensions *x, st
         return lacks("DELIVERBY", "--deliver-by", e);
     if (x->has_priority && !offers(s, CAP_MT_PRIORITY))
         return lacks("MT-PRIORITY", "--priority", e);
-    if (x->hold && !offers(s, CAP_FUTURERELEASE))
+    if ((x->hold_for || x->hold_until) && !offers(s, CAP_FUTURERELEASE))
         return lacks("FUTURERELEASE", "--hold-for or --hold-until", e);
+    return 0;
+}
+
+/* The times that were asked for, against those that the server states. RFC 2852 section 3: the
+ * least time is for messages that are to be returned when they are late. */
+static int check_times(const struct caps *c, const struct extensions *x, struct err *e)
+{
+    bool returns = x->deliver_by && text_lower(x->by_mode[0]) == 'r';
+
+    if (returns && (uint64_t)x->deliver_by < c->deliver_min) {
+        err_set(e, ERR_UNAVAILABLE,
+                "the server takes at least %" PRIu64 " seconds to deliver, not %" PRId64,
+                c->deliver_min, x->deliver_by);
+        return err_hint(e, "give --deliver-by more time, or mode N");
+    }
+    if (c->hold_max && (uint64_t)x->hold_for > c->hold_max) {
+        err_set(e, ERR_UNAVAILABLE,
+                "the server holds a message for at most %" PRIu64 " seconds, not %" PRId64,
+                c->hold_max, x->hold_for);
+        return err_hint(e, "give --hold-for less");
+    }
+    if (c->hold_until && x->hold_until && text_time(x->hold_until) > c->hold_until) {
+        err_set(e, ERR_UNAVAILABLE, "the server does not hold a message until %s",
+                x->hold_until);
+        return err_hint(e, "give --hold-until an earlier time");
+    }
     return 0;
 }
 
@@ -82,7 +109,7 @@ int extensions_check(const struct session *s, const struct extensions *x,
     const struct message_facts *facts = message_facts(message);
     uint64_t limit = s->caps.size_limit;
 
-    if (check_options(s, x, e))
+    if (check_options(s, x, e) || check_times(&s->caps, x, e))
         return -1;
     if (!offers(s, CAP_SMTPUTF8) && check_addresses(s, envelope, e))
         return -1;
@@ -135,11 +162,13 @@ void extensions_mail(const struct session *s, const struct extensions *x,
     if (x->require_tls)
         buf_addstr(out, " REQUIRETLS");
     if (x->deliver_by)
-        buf_addf(out, " BY=%s", x->deliver_by);
+        buf_addf(out, " BY=%" PRId64 ";%s", x->deliver_by, x->by_mode);
     if (x->has_priority)
         buf_addf(out, " MT-PRIORITY=%d", x->priority);
-    if (x->hold)
-        buf_addf(out, " %s", x->hold);
+    if (x->hold_for)
+        buf_addf(out, " HOLDFOR=%" PRId64, x->hold_for);
+    if (x->hold_until)
+        buf_addf(out, " HOLDUNTIL=%s", x->hold_until);
     if (prdr)
         buf_addstr(out, " PRDR");
 }

@@ -16,8 +16,10 @@ struct extensions {
     unsigned notify;        /* NOTIFY_*; 0: the server's default */
     const char *ret;        /* "HDRS" or "FULL" (RFC 3461 section 4.3), or NULL */
     const char *envid;      /* as the user wrote it (section 4.4), or NULL */
-    const char *deliver_by; /* the value of BY= (RFC 2852), or NULL */
-    const char *hold;       /* "HOLDFOR=N" or "HOLDUNTIL=T" (RFC 4865), or NULL */
+    int64_t deliver_by;     /* seconds (RFC 2852), or 0 */
+    const char *by_mode;    /* of deliver_by: "R" or "N", perhaps with a "T" behind it */
+    int64_t hold_for;       /* seconds (RFC 4865), or 0 */
+    const char *hold_until; /* a point in time as text_time reads it, or NULL */
     bool has_priority;
     int priority;      /* -9 to 9 (RFC 6710) */
     bool require_tls;  /* RFC 8689 */

@@ -42,6 +42,24 @@ int flight_push(struct flight *f, const struct command *c, struct err *e)
     return 0;
 }
 
+int flight_expect(struct flight *f, const struct command *c, struct err *e)
+{
+    struct command *quit, *added, other;
+
+    if (flight_push(f, c, e))
+        return -1;
+    if (f->count < 2)
+        return 0;
+    quit = &f->ring[(f->first + f->count - 2) % f->cap];
+    added = &f->ring[(f->first + f->count - 1) % f->cap];
+    if (quit->stage == STAGE_QUIT) {
+        other = *quit;
+        *quit = *added;
+        *added = other;
+    }
+    return 0;
+}
+
 const struct command *flight_front(const struct flight *f)
 {
     return f->count ? &f->ring[f->first] : NULL;

@@ -25,6 +25,10 @@ void flight_release(struct flight *f);
 /* Add a command, stamped with the time. -1 with ERR_OS. */
 int flight_push(struct flight *f, const struct command *c, struct err *e);
 
+/* The same for a reply that nobody asked for by a command: where QUIT is the last one in flight, it
+ * stays so. */
+int flight_expect(struct flight *f, const struct command *c, struct err *e);
+
 /* The oldest, which is the one that the next reply is for; NULL where there is none. */
 const struct command *flight_front(const struct flight *f);
 

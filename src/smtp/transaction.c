@@ -408,8 +408,9 @@ static int plan(struct transaction *t, const struct transaction_wishes *wishes, 
                 t->limit, waiting);
         return err_hint(e, "--require-all needs them in one transaction");
     }
-    t->prdr = offers(t, CAP_PRDR) && t->limit > 1;
-    t->quit = wishes->last && t->limit == waiting && offers(t, CAP_PIPELINING) && !t->prdr;
+    /* Its verdicts come when the message is there: too late to send to all or to nobody. */
+    t->prdr = offers(t, CAP_PRDR) && t->limit > 1 && !t->envelope->require_all;
+    t->quit = wishes->last && t->limit == waiting && offers(t, CAP_PIPELINING);
     t->chunking = choose_chunking(t, wishes->chunking);
     if (!offers(t, CAP_DSN) && extensions_want_dsn(t->extensions))
         sink_say(t->session->sink, EVENT_FACT, STAGE_MAIL,

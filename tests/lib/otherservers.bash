@@ -1,7 +1,10 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # serve_address, which realservers.bash sets
 # More mail servers, run privately as realservers.bash does it, which has to be loaded first.
 #
-#   start_exim DIR USER...         DIR/exim.env: port (STARTTLS), tls_port (implicit)
+#   start_exim DIR USER...         DIR/exim.env: port (STARTTLS), tls_port (implicit). It has
+#                                  CHUNKING and PRDR; users named picky* refuse a message
+#                                  once they have seen it, users named later* put it off
 #   start_opensmtpd DIR USER...    DIR/opensmtpd.env: the same
 #   start_submission DIR USER...   Dovecot's, which relays everything to a test server with
 #                                  DIR/sink as its Maildir; DIR/submission.env: the same
@@ -182,7 +185,7 @@ exim_try() {
 
 exim_conf() {
     cat <<CONF
-local_interfaces = 127.0.0.1
+local_interfaces = $serve_address
 daemon_smtp_ports = $1 : $2
 tls_on_connect_ports = $2
 CONF
@@ -204,6 +207,8 @@ tls_try_verify_hosts = *
 auth_advertise_hosts = ${if eq{$tls_in_cipher}{}{}{*}}
 acl_smtp_rcpt = recipient
 acl_smtp_data = accept
+prdr_enable = true
+acl_smtp_data_prdr = verdict
 
 begin acl
 recipient:
@@ -212,6 +217,12 @@ recipient:
   accept domains = example.org
          verify = recipient
   deny message = unknown user
+verdict:
+  deny local_parts = ^picky
+       message = not a message like this
+  defer local_parts = ^later
+        message = not now
+  accept
 
 begin routers
 users:
@@ -311,9 +322,9 @@ pki mail cert "/etc/tls/server.pem"
 pki mail key "/etc/tls/server.key"
 table credentials file:/etc/credentials
 table mailboxes file:/etc/mailboxes
-listen on 127.0.0.1 port ${ports[0]} tls-require pki mail hostname mail.example.org \\
+listen on $serve_address port ${ports[0]} tls-require pki mail hostname mail.example.org \\
     auth <credentials>
-listen on 127.0.0.1 port ${ports[1]} smtps pki mail hostname mail.example.org \\
+listen on $serve_address port ${ports[1]} smtps pki mail hostname mail.example.org \\
     auth <credentials>
 action deliver maildir "/mail/%{user.username}" userbase <mailboxes>
 match auth from any for domain "example.org" action deliver

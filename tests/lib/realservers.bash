@@ -13,6 +13,9 @@
 #
 # The functions missing_* say why a server can't be run here, and say nothing where it can.
 
+# Where they listen: a benchmark has an address of its own for it.
+serve_address=${serve_address:-127.0.0.1}
+
 # A server that is forgotten ends by itself after so many seconds.
 serve_lifetime=1800
 
@@ -76,7 +79,7 @@ serve_ports() {
     while [ ${#ports[@]} -lt "$1" ]; do
         port=$((20000 + SRANDOM % 12000))
         [[ " ${ports[*]} " != *" $port "* ]] || continue
-        if ! (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+        if ! (: <"/dev/tcp/$serve_address/$port") 2>/dev/null; then
             ports+=("$port")
         fi
     done
@@ -103,7 +106,7 @@ serve_wait() {
     shift 2
     for place in "$@"; do
         until if [ "${place#/}" = "$place" ]; then
-            (: <"/dev/tcp/127.0.0.1/$place") 2>/dev/null
+            (: <"/dev/tcp/$serve_address/$place") 2>/dev/null
         else
             [ -S "$place" ]
         fi; do
@@ -319,7 +322,7 @@ maillog_file_prefixes = $1
 myhostname = mail.example.org
 mydestination =
 mynetworks =
-inet_interfaces = 127.0.0.1
+inet_interfaces = $serve_address
 inet_protocols = ipv4
 alias_maps =
 alias_database =
@@ -351,12 +354,12 @@ CONF
 # Services are not in a chroot: there, they would need a system's files copied.
 postfix_master_cf() {
     cat <<CONF
-127.0.0.1:$1 inet n - n - - smtpd
-127.0.0.1:$2 inet n - n - - smtpd
+$serve_address:$1 inet n - n - - smtpd
+$serve_address:$2 inet n - n - - smtpd
   -o smtpd_tls_wrappermode=yes
-127.0.0.1:$3 inet n - n - - smtpd
+$serve_address:$3 inet n - n - - smtpd
   -o message_size_limit=10000
-127.0.0.1:$4 inet n - n - - smtpd
+$serve_address:$4 inet n - n - - smtpd
   -o message_size_limit=10000
   -o smtpd_discard_ehlo_keywords=size
 cleanup unix n - n - 0 cleanup

@@ -80,6 +80,37 @@ static void keywords(void)
     caps_release(&c);
 }
 
+static void times(void)
+{
+    static const struct {
+        const char *text;
+        uint64_t deliver_min, hold_max;
+        int64_t hold_until;
+    } table[] = {
+        {"DELIVERBY\nFUTURERELEASE", 0, 0, 0},
+        {"deliverby 240\nfuturerelease 86400 2028-02-29T12:00:00Z", 240, 86400, 1835438400},
+        {"DELIVERBY 240 x\nFUTURERELEASE 1 1970-01-01T00:00:01Z x", 240, 1, 1},
+        {"DELIVERBY -1\nFUTURERELEASE x 2028-02-30T12:00:00Z", 0, 0, 0},
+        {"DELIVERBY 99999999999999999999\nFUTURERELEASE 5 "
+         "2028-02-29T12:00:00Z2028-02-29T12:00:00Z",
+         0, 5, 0},
+        {"DELIVERBY 1 \nFUTURERELEASE 5 ", 1, 5, 0},
+    };
+    struct caps c;
+    size_t i;
+
+    caps_init(&c);
+    for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        parse(&c, table[i].text, strlen(table[i].text));
+        if (!ok(c.deliver_min == table[i].deliver_min && c.hold_max == table[i].hold_max &&
+                    c.hold_until == table[i].hold_until,
+                "times sample %zu", i + 1))
+            printf("# %llu, %llu, %lld\n", (unsigned long long)c.deliver_min,
+                   (unsigned long long)c.hold_max, (long long)c.hold_until);
+    }
+    caps_release(&c);
+}
+
 static void mechanisms(void)
 {
     struct caps c;
@@ -133,6 +164,7 @@ static void too_many(void)
 int main(void)
 {
     keywords();
+    times();
     mechanisms();
     too_many();
     return tap_end();

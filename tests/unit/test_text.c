@@ -1,4 +1,4 @@
-/* test_text.c: escaping, base64, durations, numbers, and words without the locale. */
+/* test_text.c: escaping, base64, durations, numbers, points in time, and words without the locale. */
 #include "tap.h"
 
 #include "base/text.h"
@@ -313,6 +313,52 @@ static void words(void)
        "line ends");
 }
 
+static void times(void)
+{
+    static const struct {
+        const char *text;
+        int64_t seconds;
+    } samples[] = {
+        {"1970-01-01T00:00:00Z", 0},
+        {"2000-02-29T00:00:00Z", 951782400},
+        {"2000-03-01T00:00:00Z", 951868800},
+        {"2026-11-25T16:54:21Z", 1795625661},
+        {"2026-11-25T16:54:21+00:00", 1795625661},
+        {"2026-11-25T22:24:21+05:30", 1795625661},
+        {"2026-11-24T17:55:21-22:59", 1795625661},
+        {"2016-12-31T23:59:60Z", 1483228800},
+        {"2100-03-01T00:00:00Z", 4107542400},
+        {"9999-12-31T23:59:59Z", INT64_C(253402300799)},
+        {"2100-02-29T00:00:00Z", -1},
+        {"1969-12-31T23:59:59Z", -1},
+        {"2026-02-31T25:61:00Z", -1},
+        {"2026-13-01T00:00:00Z", -1},
+        {"2026-00-01T00:00:00Z", -1},
+        {"2026-01-00T00:00:00Z", -1},
+        {"2026-04-31T00:00:00Z", -1},
+        {"2026-01-01T24:00:00Z", -1},
+        {"2026-01-01T00:60:00Z", -1},
+        {"2026-01-01T00:00:61Z", -1},
+        {"2026-01-01T00:00:00+24:00", -1},
+        {"2026-01-01T00:00:00-00:60", -1},
+        {"2026-01-01T00:00:00", -1},
+        {"2026-01-01T00:00:00ZZ", -1},
+        {"2026-01-01T00:00:00+0100", -1},
+        {"2026-01-01 00:00:00Z", -1},
+        {"2026-01-01T00:00:0", -1},
+        {"2026", -1},
+        {"", -1},
+    };
+    size_t i;
+
+    for (i = 0; i < sizeof(samples) / sizeof(samples[0]); i++) {
+        int64_t got = text_time(samples[i].text);
+
+        if (!ok(got == samples[i].seconds, "time '%s'", samples[i].text))
+            printf("# got %lld\n", (long long)got);
+    }
+}
+
 int main(void)
 {
     escapes();
@@ -320,6 +366,7 @@ int main(void)
     base64();
     durations();
     numbers();
+    times();
     words();
     return tap_end();
 }
