@@ -341,3 +341,36 @@ greet() {
         stop_server
     done
 }
+
+@test "a file that shrinks while it is sent is no connection lost" {
+    make_message 20000000 '\r\n'
+    start_server --discard --delay body=1500
+    (
+        until grep -qs BDAT "$dir/raw/1"; do sleep 0.02; done
+        truncate -s 19900000 "$message"
+    ) 3>&- &
+    send --add-headers=no a@example.org
+    wait $!
+    expect 74 'smtpsend: body: the message changed while it was read; do not write to'
+    run grep -c QUIT "$(raw)"
+    assert_output 0
+}
+
+@test "a file that is written to before it is sent is looked at again" {
+    local tls url
+    for tls in off implicit; do
+        make_message 300000 '\r\n'
+        start_tls_server --delay rcpt=1500
+        (
+            until grep -qs RCPT "$dir/raw/1"; do sleep 0.02; done
+            printf '\0' | dd of="$message" bs=1 seek=200000 conv=notrunc status=none
+        ) 3>&- &
+        url=smtp://127.0.0.1:$port
+        [ $tls = off ] || url=smtps://127.0.0.1:$tls_port
+        send --server "$url" --add-headers=no --tls $tls --tls-ca "$ca" --tls-name localhost a@example.org
+        wait $!
+        expect 65 'smtpsend: body: the message has a NUL byte'
+        assert_delivered 0
+        stop_server
+    done
+}

@@ -181,12 +181,26 @@ static int refuse_stream(struct err *e)
     return err_hint(e, "leave out --stream, or encode the 8-bit text");
 }
 
+/* The window is of a body that scan_body found to be in wire form, and it is still that body. A
+ * change that leaves the file's times alone would not be seen: it could not break the frame of a
+ * chunk, but with dots to be stuffed it could end the message early. */
+static bool was_seen(const struct message *m, bool stuff)
+{
+    return m->clean && !stuff && m->body_read && !m->downgrade && !m->wire.skip_lf &&
+           source_unchanged(&m->source);
+}
+
 /* Convert a window where it needs that. 1: there is something to send; 0: there is not. */
 static int convert(struct message *m, bool stuff, const char **data, size_t *len, struct err *e)
 {
     struct census census = {0};
     size_t stuffed = 0;
 
+    if (was_seen(m, stuff)) {
+        m->wire.bol = (*data)[*len - 1] == '\n';
+        m->sent += *len;
+        return 1;
+    }
     wire_census(*data, *len, &census);
     if (census.nul)
         return refuse_nul(e);
@@ -239,7 +253,7 @@ bool message_tail(const struct message *m, struct message_tail *tail)
     const struct source *s = &m->source;
 
     if (!m->clean || m->downgrade || m->streamed || s->kind != SOURCE_FILE || m->body_read ||
-        !m->head.len || m->head_used < m->head.len || !m->body_size)
+        !m->head.len || m->head_used < m->head.len || !m->body_size || !source_unchanged(s))
         return false;
     *tail = (struct message_tail){.fd = s->fd,
                                   .offset = s->base + (off_t)m->body.offset + m->body.skip_lf,

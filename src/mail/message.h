@@ -82,7 +82,8 @@ struct message_tail {
     uint64_t len;
 };
 
-/* True once the header is out, when the body is such bytes and none of them has been read yet;
+/* True once the header is out, when the body is such bytes, their file has not changed since
+ * message_open and none of them has been read again yet;
  * after that message_next must not be called before a rewind. */
 bool message_tail(const struct message *m, struct message_tail *tail);
 

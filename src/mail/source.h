@@ -2,13 +2,15 @@
  *
  * A regular file is read with pread from the offset it had, which does not move. Any other
  * descriptor is read once, as it comes, until source_keep has put all of it into memory or an
- * unlinked temporary file. One buffer of SOURCE_WINDOW bytes serves all kinds. */
+ * unlinked temporary file. One buffer of SOURCE_WINDOW bytes and a page serves all kinds. A
+ * file's windows part no CRLF, so that those that need no change can go out as they are. */
 #ifndef MAIL_SOURCE_H
 #define MAIL_SOURCE_H
 
 #include "base/buf.h"
 
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 enum { SOURCE_WINDOW = 256 * 1024 };
@@ -21,14 +23,15 @@ enum source_kind {
 
 struct source {
     enum source_kind kind;
-    int fd;             /* not ours, unless OWN_FD */
-    bool own_fd;        /* the temporary file */
-    off_t base;         /* of a file: where its part of the message starts */
-    uint64_t pos;       /* bytes from there to the end of the window */
-    uint64_t end;       /* where the input ends, UINT64_MAX while unknown */
-    const char *window; /* the bytes at hand */
+    int fd;               /* not ours, unless OWN_FD */
+    bool own_fd;          /* the temporary file */
+    struct stat at_first; /* of a file: what it was before any of it was read */
+    off_t base;           /* of a file: where its part of the message starts */
+    uint64_t pos;         /* bytes from there to the end of the window */
+    uint64_t end;         /* where the input ends, UINT64_MAX while unknown */
+    const char *window;   /* the bytes at hand */
     size_t window_len;
-    char *block;       /* SOURCE_WINDOW bytes, or NULL */
+    char *block;       /* room for a window, or NULL */
     struct buf memory; /* of SOURCE_MEMORY, all of it */
     struct buf back;   /* of SOURCE_STREAM: bytes given back, which come before the window */
     size_t back_used;
@@ -59,6 +62,10 @@ uint64_t source_tell(const struct source *s);
 /* Go to an offset; not for streams. LINE_START: a line starts there, so that a dot can be a lone
  * one. */
 void source_seek(struct source *s, uint64_t offset, bool line_start);
+
+/* True while all that is read, and was before, is what it was at source_init, as far as the size
+ * and the times of the file tell; not for streams. */
+bool source_unchanged(const struct source *s);
 
 /* Give bytes back to a stream, to be read again before all others. */
 int source_give_back(struct source *s, const char *data, size_t len, struct err *e);

@@ -2,76 +2,68 @@
 
 #include <string.h>
 
-enum {
-    LANES = 64,  /* bytes looked at side by side */
-    ROUNDS = 255 /* before a lane's counter of one byte is full */
-};
+/* How often a counter of one byte can go up. */
+enum { ROUNDS = 127 };
 
-/* One counter of each kind for each lane. The loops over lanes have a fixed length and no
- * branches, so that compilers turn them into vector code at -O2. */
-struct lanes {
-    uint8_t cr[LANES], lf[LANES], crlf[LANES], dots[LANES], nul[LANES], all[LANES];
-};
+/* Define NAME: count in whole vectors of WIDTH bytes that have a byte after them, and return where
+ * it stopped. A comparison of vectors is -1 in each byte where it holds. C has no vector whose
+ * width is chosen when the program runs, so there is a function for each width. */
+#define DEFINE_COUNT(NAME, WIDTH, FOR)                                                         \
+    FOR static const char *NAME(const char *p, const char *end, struct census *c)              \
+    {                                                                                          \
+        signed char ends __attribute__((vector_size(WIDTH)));                                  \
+        __typeof__(ends) at, next, pairs, cr, lf, dots = {0}, nul = {0}, all = {0};            \
+        const char *stop;                                                                      \
+        int i;                                                                                 \
+                                                                                               \
+        while (end - p > WIDTH) {                                                              \
+            ends = pairs = (__typeof__(ends)){0};                                              \
+            stop = end - p > ROUNDS * WIDTH ? p + ROUNDS * WIDTH : end - WIDTH;                \
+            for (; p < stop; p += WIDTH) {                                                     \
+                memcpy(&at, p, WIDTH);                                                         \
+                memcpy(&next, p + 1, WIDTH);                                                   \
+                cr = at == '\r';                                                               \
+                lf = at == '\n';                                                               \
+                ends -= cr | lf;                                                               \
+                pairs -= cr & (next == '\n');                                                  \
+                dots |= lf & (next == '.');                                                    \
+                nul |= at == 0;                                                                \
+                all |= at;                                                                     \
+            }                                                                                  \
+            for (i = 0; i < WIDTH; i++) {                                                      \
+                c->ends += (size_t)ends[i];                                                    \
+                c->pairs += (size_t)pairs[i];                                                  \
+            }                                                                                  \
+        }                                                                                      \
+        for (i = 0; i < WIDTH; i++) {                                                          \
+            c->dots = c->dots || dots[i];                                                      \
+            c->nul = c->nul || nul[i];                                                         \
+            c->high = c->high || all[i] < 0;                                                   \
+        }                                                                                      \
+        return p;                                                                              \
+    }
 
-/* The same code for processors with wider registers, chosen when the program starts. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(SANITIZED)
-#define FOR_WIDE_REGISTERS __attribute__((target_clones("avx2", "default")))
-#else
-#define FOR_WIDE_REGISTERS
+DEFINE_COUNT(count_vectors, 16, )
+#if defined(__x86_64__)
+DEFINE_COUNT(count_wide_vectors, 32, __attribute__((target("avx2"))))
 #endif
 
-/* Look at LANES bytes and the one after them. */
-static inline __attribute__((always_inline)) void count_lanes(struct lanes *v, const uint8_t *p)
+void wire_census(const char *data, size_t len, struct census *c)
 {
-    uint8_t cr, lf;
-    size_t i;
+    const char *p = data, *end = data + len;
 
-    for (i = 0; i < LANES; i++) {
-        cr = p[i] == '\r';
-        lf = p[i] == '\n';
-        v->cr[i] = (uint8_t)(v->cr[i] + cr);
-        v->lf[i] = (uint8_t)(v->lf[i] + lf);
-        v->crlf[i] = (uint8_t)(v->crlf[i] + (cr & (uint8_t)(p[i + 1] == '\n')));
-        v->dots[i] = (uint8_t)(v->dots[i] + (lf & (uint8_t)(p[i + 1] == '.')));
-        v->nul[i] = (uint8_t)(v->nul[i] | (uint8_t)(p[i] == 0));
-        v->all[i] = (uint8_t)(v->all[i] | p[i]);
-    }
-}
-
-static void sum_lanes(const struct lanes *v, struct census *c)
-{
-    size_t i;
-
-    for (i = 0; i < LANES; i++) {
-        c->cr += v->cr[i];
-        c->lf += v->lf[i];
-        c->crlf += v->crlf[i];
-        c->dots += v->dots[i];
-        c->nul = c->nul || v->nul[i];
-        c->high = c->high || v->all[i] >= 0x80;
-    }
-}
-
-FOR_WIDE_REGISTERS void wire_census(const char *data, size_t len, struct census *c)
-{
-    const uint8_t *p = (const uint8_t *)data, *end = p + len;
-    struct lanes v;
-    int round;
-
-    *c = (struct census){.cr = 0};
-    while (end - p > LANES) {
-        memset(&v, 0, sizeof(v));
-        for (round = 0; round < ROUNDS && end - p > LANES; round++, p += LANES)
-            count_lanes(&v, p);
-        sum_lanes(&v, c);
-    }
+    *c = (struct census){.ends = 0};
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2"))
+        p = count_wide_vectors(p, end, c);
+#endif
+    p = count_vectors(p, end, c);
     for (; p < end; p++) {
-        c->cr += *p == '\r';
-        c->lf += *p == '\n';
-        c->crlf += *p == '\r' && end - p > 1 && p[1] == '\n';
-        c->dots += *p == '\n' && end - p > 1 && p[1] == '.';
+        c->ends += *p == '\r' || *p == '\n';
+        c->pairs += *p == '\r' && end - p > 1 && p[1] == '\n';
+        c->dots = c->dots || (*p == '\n' && end - p > 1 && p[1] == '.');
         c->nul = c->nul || *p == 0;
-        c->high = c->high || *p >= 0x80;
+        c->high = c->high || (*p & 0x80);
     }
 }
 
@@ -105,7 +97,7 @@ static const char *next_end(struct ends *n, const char *from)
 bool wire_passes(struct wire *w, const char *data, size_t len, const struct census *c,
                  bool stuff)
 {
-    if (w->skip_lf || c->cr != c->crlf || c->lf != c->crlf)
+    if (w->skip_lf || c->ends != 2 * c->pairs)
         return false;
     if (stuff && (c->dots || (w->bol && data[0] == '.')))
         return false;
@@ -191,10 +183,10 @@ void wire_scan(struct scan *s, const char *data, size_t len)
     s->open = len ? data[len - 1] != '\n' && data[len - 1] != '\r' : false;
     s->skip_lf = len && data[len - 1] == '\r';
     wire_census(data, len, &c);
-    s->bare += c.cr + c.lf - 2 * c.crlf;
+    s->bare += c.ends - 2 * c.pairs;
     s->nul = s->nul || c.nul;
     s->high = s->high || c.high;
-    s->size += len - c.cr - c.lf + 2 * (c.cr + c.lf - c.crlf);
+    s->size += len + c.ends - 2 * c.pairs;
     scan_lines(s, data, data + len);
 }
 

@@ -14,11 +14,11 @@ enum { WIRE_LINE_OCTETS = 998 };
 
 /* What a window holds. */
 struct census {
-    size_t cr, lf;
-    size_t crlf; /* pairs whose two bytes are both in the window */
-    size_t dots; /* dots right behind an LF of the window */
-    bool nul;    /* a NUL; then the counts are not reliable */
-    bool high;   /* a byte beyond ASCII */
+    size_t ends;  /* CRs and LFs */
+    size_t pairs; /* CRLFs whose two bytes are both in the window */
+    bool dots;    /* a dot right behind an LF of the window */
+    bool nul;
+    bool high; /* a byte beyond ASCII */
 };
 
 void wire_census(const char *data, size_t len, struct census *c);

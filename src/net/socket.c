@@ -35,14 +35,16 @@ static ssize_t socket_write(struct stream *s, const void *data, size_t len, stru
     return n < 0 ? socket_failed(s, POLLOUT, e) : n;
 }
 
-/* For file systems that sendfile(2) can't read from. */
-static ssize_t read_and_send(struct stream *s, int fd, off_t *offset, size_t len)
+/* For file systems that sendfile(2) can't read from, and to know which side of it failed. */
+static ssize_t read_and_send(struct stream *s, int fd, off_t *offset, size_t len, struct err *e)
 {
     char block[16384];
     ssize_t n = pread(fd, block, len < sizeof(block) ? len : sizeof(block), *offset);
 
+    if (n < 0)
+        return err_system(e, ERR_IO, errno, "can't read the message");
     if (n > 0)
-        n = send(s->fd, block, (size_t)n, MSG_NOSIGNAL);
+        n = socket_write(s, block, (size_t)n, e);
     if (n > 0)
         *offset += n;
     return n;
@@ -53,10 +55,8 @@ static ssize_t socket_send_file(struct stream *s, int fd, off_t *offset, size_t 
 {
     ssize_t n = sendfile(s->fd, fd, offset, len < FILE_PIECE ? len : FILE_PIECE);
 
-    if (n < 0 && (errno == EINVAL || errno == ENOSYS))
-        n = read_and_send(s, fd, offset, len);
-    if (n == 0)
-        return err_set(e, ERR_IO, "the message changed while it was read");
+    if (n < 0 && (errno == EINVAL || errno == ENOSYS || errno == EIO))
+        return read_and_send(s, fd, offset, len, e);
     return n < 0 ? socket_failed(s, POLLOUT, e) : n;
 }
 

@@ -24,7 +24,7 @@ struct stream_ops {
     ssize_t (*read)(struct stream *s, void *data, size_t len, struct err *e);
     ssize_t (*write)(struct stream *s, const void *data, size_t len, struct err *e);
     /* Up to LEN bytes of a file from *OFFSET on, which moves; NULL where that can't be done without
-     * reading them. As write; a file that ends early is ERR_IO. */
+     * reading them. As write; 0: the file ends at *OFFSET; a file that can't be read is ERR_IO. */
     ssize_t (*send_file)(struct stream *s, int fd, off_t *offset, size_t len, struct err *e);
     /* Tell the peer that nothing more comes. 0, STREAM_AGAIN, or -1. */
     int (*shutdown)(struct stream *s, struct err *e);

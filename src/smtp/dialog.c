@@ -342,6 +342,7 @@ static ssize_t put(struct dialog *d, struct piece *p, struct err *e)
     return n;
 }
 
+/* 0, 1 where the piece's file ends before it, -1. */
 static int send_piece(struct dialog *d, struct piece *p, enum stage stage, struct err *e)
 {
     struct deadline deadline = {0};
@@ -361,8 +362,10 @@ static int send_piece(struct dialog *d, struct piece *p, enum stage stage, struc
                 deadline = stage_deadline(d, STAGE_BODY);
             if (wait_to_write(d, stage, deadline, e))
                 return -1;
-        } else {
-            return last_words(d, stage, e);
+        } else if (n == 0) {
+            return 1;
+        } else { /* the server can only explain what went wrong on its side */
+            return e->kind == ERR_IO ? err_at(e, stage) : last_words(d, stage, e);
         }
     }
     return 0;

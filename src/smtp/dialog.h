@@ -68,7 +68,8 @@ void dialog_pipeline(struct dialog *d, bool on);
 int dialog_body(struct dialog *d, const char *data, size_t len, struct err *e);
 
 /* The same for LEN bytes of a regular file, which never pass through our memory; only where
- * dialog_takes_files (not over TLS). */
+ * dialog_takes_files (not over TLS). 1: the file ends before them, and so does the dialogue; a file
+ * that can't be read is ERR_IO. */
 int dialog_file(struct dialog *d, int fd, off_t offset, uint64_t len, struct err *e);
 bool dialog_takes_files(const struct dialog *d);
 

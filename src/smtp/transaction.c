@@ -1,5 +1,7 @@
 #include "smtp/transaction.h"
 
+#include "mail/intake.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -257,10 +259,16 @@ static int end_of_data(struct transaction *t, struct err *e)
 static int send_tail(struct transaction *t, bool stuff, struct err *e)
 {
     struct message_tail tail;
+    int status;
 
     if (stuff || !dialog_takes_files(t->session->dialog) || !message_tail(t->message, &tail))
         return 0;
-    if (dialog_file(t->session->dialog, tail.fd, tail.offset, tail.len, e))
+    status = dialog_file(t->session->dialog, tail.fd, tail.offset, tail.len, e);
+    if (status > 0) {
+        refuse_changed(e);
+        err_at(e, STAGE_BODY);
+    }
+    if (status)
         return -1;
     t->result->bytes += tail.len;
     return 1;

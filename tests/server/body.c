@@ -42,13 +42,24 @@ static void look_for_lf(struct body *body, const char *s, size_t len)
     }
 }
 
+/* Whether S + I is where a line starts. */
+static bool starts_line(const struct body *body, const char *s, size_t i)
+{
+    if (i == 0)
+        return body->line_start;
+    return s[i - 1] == '\n' && (i > 1 ? s[i - 2] : body->last) == '\r';
+}
+
 /* Keeps what later bytes are judged by. */
 static void remember(struct body *body, const char *s, size_t len)
 {
     if (len == 0)
         return;
-    if (body->look)
+    if (body->look) {
         look_for_cr(body, s, len);
+        look_for_lf(body, s, len);
+    }
+    body->line_start = starts_line(body, s, len);
     body->last = s[len - 1];
 }
 
@@ -66,33 +77,24 @@ static size_t judge_dot(const char *s, size_t left)
 /* Takes what it can of the LEN bytes at S; returns how many. */
 static size_t scan(struct body *body, struct sink *sink, const char *s, size_t len, bool *ended)
 {
-    size_t from = 0, i = 0;
+    size_t from = 0, i = 0, took;
 
     while (i < len && !*ended) {
-        const char *nl;
+        const char *dot = memchr(s + i, '.', len - i);
 
-        if (body->line_start && s[i] == '.') {
-            size_t took = judge_dot(s + i, len - i);
-
-            if (took == 0)
-                break;
-            sink_write(sink, s + from, i - from);
-            from = i = i + took;
-            *ended = took == 3;
-            if (*ended)
-                break;
-        }
-        body->line_start = false;
-        nl = memchr(s + i, '\n', len - i);
-        if (nl == NULL) {
-            i = len;
+        i = dot == NULL ? len : (size_t)(dot - s);
+        if (dot == NULL)
             break;
+        if (!starts_line(body, s, i)) {
+            i++;
+            continue;
         }
-        i = (size_t)(nl - s);
-        body->line_start = (i > 0 ? s[i - 1] : body->last) == '\r';
-        if (!body->line_start)
-            body->bare_lf = true;
-        i++;
+        took = judge_dot(dot, len - i);
+        if (took == 0)
+            break;
+        sink_write(sink, s + from, i - from);
+        from = i = i + took;
+        *ended = took == 3;
     }
     sink_write(sink, s + from, i - from);
     remember(body, s, i);
@@ -153,6 +155,42 @@ int body_read_dot(struct body *body, struct conn *conn, struct sink *sink)
     return ended ? 0 : -1;
 }
 
+/* The buffer is empty, and nobody wants to see the bytes to come. */
+static bool can_skip(const struct body *body, const struct conn *conn, const struct sink *sink)
+{
+    return conn->pos == conn->end && body->begun == NULL && !body->look &&
+           (sink == NULL || !sink_looks(sink));
+}
+
+/* Takes up to LEFT bytes of a chunk. How many, or -1: over. */
+static long take_chunk(struct body *body, struct conn *conn, struct sink *sink,
+                       unsigned long long left)
+{
+    const char *s;
+    size_t n;
+
+    if (can_skip(body, conn, sink)) {
+        long skipped = conn_skip(conn, left);
+
+        if (skipped > 0 && sink != NULL)
+            sink_write(sink, NULL, (size_t)skipped);
+        return skipped;
+    }
+    if (conn->pos == conn->end && conn_fill(conn) < 0)
+        return -1;
+    if (begin(body) < 0)
+        return -1;
+    s = conn->in + conn->pos;
+    n = conn->end - conn->pos;
+    if (n > left)
+        n = (size_t)left;
+    remember(body, s, n);
+    if (sink != NULL)
+        sink_write(sink, s, n);
+    conn->pos += n;
+    return (long)n;
+}
+
 int body_read_chunk(struct body *body, struct conn *conn, struct sink *sink,
                     unsigned long long count)
 {
@@ -160,24 +198,11 @@ int body_read_chunk(struct body *body, struct conn *conn, struct sink *sink,
 
     conn->in_body = true;
     while (left > 0) {
-        const char *s;
-        size_t n;
+        long n = take_chunk(body, conn, sink, left);
 
-        if (conn->pos == conn->end && conn_fill(conn) < 0)
+        if (n < 0)
             break;
-        if (begin(body) < 0)
-            return -1;
-        s = conn->in + conn->pos;
-        n = conn->end - conn->pos;
-        if (n > left)
-            n = (size_t)left;
-        if (body->look)
-            look_for_lf(body, s, n);
-        remember(body, s, n);
-        if (sink != NULL)
-            sink_write(sink, s, n);
-        conn->pos += n;
-        left -= n;
+        left -= (unsigned long long)n;
     }
     note_data(conn, count - left);
     note_bare(body, conn);

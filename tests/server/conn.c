@@ -205,12 +205,12 @@ static void tls_broke(struct conn *conn, int error)
 }
 
 /* One read. Bytes read, 0: nothing there now, -1: over. */
-static ssize_t receive_some(struct conn *conn, char *to, size_t room)
+static ssize_t receive_some(struct conn *conn, char *to, size_t room, int flags)
 {
     ssize_t n;
 
     if (conn->tls == NULL) {
-        n = recv(conn->fd, to, room, 0);
+        n = recv(conn->fd, to, room, flags);
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
             return 0;
         if (n < 0)
@@ -233,27 +233,42 @@ static ssize_t receive_some(struct conn *conn, char *to, size_t room)
     return n;
 }
 
+/* Reads at least one byte; sends what is queued before it waits. How many, or -1: over. */
+static ssize_t receive(struct conn *conn, char *to, size_t room, int flags)
+{
+    ssize_t n;
+
+    while (conn->state == CONN_OPEN) {
+        n = receive_some(conn, to, room, flags);
+        if (n != 0)
+            return n;
+        if (conn_flush(conn) < 0 || conn_wait(conn, POLLIN, CONN_IDLE_MS) < 0)
+            break;
+    }
+    return -1;
+}
+
 int conn_fill(struct conn *conn)
 {
-    if (conn->state != CONN_OPEN)
-        return -1;
+    ssize_t n;
+
     if (conn->pos > 0) {
         memmove(conn->in, conn->in + conn->pos, conn->end - conn->pos);
         conn->end -= conn->pos;
         conn->pos = 0;
     }
-    for (;;) {
-        ssize_t n = receive_some(conn, conn->in + conn->end, CONN_IN - conn->end);
+    n = receive(conn, conn->in + conn->end, CONN_IN - conn->end, 0);
+    if (n < 0)
+        return -1;
+    conn->end += (size_t)n;
+    return 0;
+}
 
-        if (n < 0)
-            return -1;
-        if (n > 0) {
-            conn->end += (size_t)n;
-            return 0;
-        }
-        if (conn_flush(conn) < 0 || conn_wait(conn, POLLIN, CONN_IDLE_MS) < 0)
-            return -1;
-    }
+long conn_skip(struct conn *conn, unsigned long long count)
+{
+    /* Other sockets than TCP's copy as ever, so that the buffer's size is the limit. */
+    return receive(conn, conn->in, count < CONN_IN ? (size_t)count : CONN_IN,
+                   conn->raw_fd < 0 ? MSG_TRUNC : 0);
 }
 
 void conn_note_flight(struct conn *conn)
@@ -326,7 +341,7 @@ void conn_drain(struct conn *conn, int timeout_ms)
     while (conn->state == CONN_OPEN) {
         long long left = until - now_ms();
         struct pollfd wanted = {.fd = conn->fd, .events = POLLIN};
-        ssize_t n = receive_some(conn, conn->in, CONN_IN);
+        ssize_t n = receive_some(conn, conn->in, CONN_IN, 0);
 
         if (n < 0 || (timeout_ms >= 0 && left <= 0))
             return;

@@ -50,6 +50,10 @@ void conn_free(struct conn *conn);
 /* Reads at least one more byte; sends what is queued before it waits. 0, or -1: over. */
 int conn_fill(struct conn *conn);
 
+/* Reads and forgets up to COUNT of the bytes to come, when none is left in the buffer; in clear
+ * the kernel need not copy them. How many, or -1: over. */
+long conn_skip(struct conn *conn, unsigned long long count);
+
 /* The next line without its line end, NUL-terminated in the buffer, good until the next read.
  * A lone LF ends a line too but is noted. 0; 1: longer than CONN_LINE_MAX and thrown away;
  * -1: over. The line is in the transcript. */

@@ -95,6 +95,11 @@ void sink_open(struct sink *sink, struct store *store)
     }
 }
 
+bool sink_looks(const struct sink *sink)
+{
+    return sink->hashing || sink->file != NULL;
+}
+
 void sink_write(struct sink *sink, const char *s, size_t len)
 {
     sink->bytes += len;

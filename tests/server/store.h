@@ -42,7 +42,9 @@ void store_close(struct store *store);
 
 /* Begins a message. */
 void sink_open(struct sink *sink, struct store *store);
-/* The next bytes of it. */
+/* Whether it wants to see the bytes, or only their number. */
+bool sink_looks(const struct sink *sink);
+/* The next bytes of it; S may be NULL where it does not look. */
 void sink_write(struct sink *sink, const char *s, size_t len);
 /* Ends it: envelope first, then the message appears in new/. NAME (STORE_NAME bytes) becomes
  * its name, HEX (STORE_HEX bytes) its SHA-256 or "". 0, or -1: not written (disk full …). */

@@ -5,6 +5,7 @@
 #include "net/lines.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -99,6 +100,37 @@ static void others(void)
         ;
     ok(s->wants == POLLOUT && s->ops->write(s, got, 1, &e) == STREAM_AGAIN,
        "a full buffer has to be waited for");
+    end_stream(s);
+    err_release(&e);
+}
+
+static void files(void)
+{
+    struct stream *s = new_stream();
+    struct err e = ERR_INIT;
+    FILE *file = tmpfile();
+    int dir = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char got[16];
+    off_t at = 1;
+
+    signal(SIGPIPE, SIG_IGN);
+    if (!file || dir < 0 || fputs("hello", file) < 0 || fflush(file))
+        abort();
+    ok(s->ops->send_file(s, fileno(file), &at, 3, &e) == 3 && at == 4 &&
+           recv(far_end, got, sizeof(got), 0) == 3 && !memcmp(got, "ell", 3),
+       "bytes of a file");
+    ok(s->ops->send_file(s, fileno(file), &at, 3, &e) == 1 && at == 5, "fewer than wanted");
+    ok(s->ops->send_file(s, fileno(file), &at, 2, &e) == 0 && e.kind == ERR_NONE, "its end");
+    ok(s->ops->send_file(s, dir, &at, 2, &e) == -1 && e.kind == ERR_IO && e.sys == EISDIR,
+       "what can't be read is no lost connection");
+    close(far_end);
+    far_end = -1;
+    at = 0;
+    ok(s->ops->send_file(s, fileno(file), &at, 3, &e) == -1 && e.kind == ERR_TEMPORARY &&
+           e.sys == EPIPE,
+       "a lost connection is one");
+    fclose(file);
+    close(dir);
     end_stream(s);
     err_release(&e);
 }
@@ -230,6 +262,7 @@ int main(void)
 {
     reads();
     others();
+    files();
     splits();
     ends();
     longest();
