@@ -1,6 +1,8 @@
 /* main.c: the name it was called by, the settings, one run, the only exit status. */
 #include "conf/options.h"
 #include "conf/password.h"
+#include "conf/places.h"
+#include "send/accounts.h"
 #include "send/run.h"
 
 #include <fcntl.h>
@@ -10,6 +12,18 @@
 #include <unistd.h>
 
 enum { USAGE_MAX = 16384 };
+
+/* What a run is to do. */
+enum task { TASK_SEND, TASK_DRY_RUN, TASK_HELP, TASK_VERSION, TASK_LIST_QUEUE, TASK_NOTHING };
+
+struct program {
+    const char *name; /* as it was called */
+    bool sendmail;    /* by one of sendmail's names */
+    struct layers layers;
+    char **recipients;
+    struct settings settings; /* without the config */
+    struct report report;
+};
 
 /* A descriptor that is closed at start would be given to the next file or socket, and what is
  * meant for stderr would go into it. */
@@ -24,6 +38,25 @@ static void open_standard_descriptors(void)
         close(fd);
 }
 
+static const char *base_name(const char *path)
+{
+    const char *slash = path ? strrchr(path, '/') : NULL;
+
+    return slash ? slash + 1 : path ? path : "";
+}
+
+static bool is_sendmail(const char *name)
+{
+    static const char *const names[] = {"sendmail", "send-mail", "mailq", "newaliases"};
+    size_t i;
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (!strcmp(name, names[i]))
+            return true;
+    }
+    return false;
+}
+
 static int print_help(struct err *e)
 {
     struct buf text;
@@ -36,66 +69,158 @@ static int print_help(struct err *e)
     return status;
 }
 
-static int print_version(struct err *e)
+static int print_text(const char *text, struct err *e)
 {
-    static const char text[] = "smtpsend " SMTPSEND_VERSION "\n";
-
     return report_print(text, strlen(text), e);
 }
 
-static int read_settings(int argc, char **argv, struct settings *settings, char ***recipients,
-                         struct secret **password, struct err *e)
+/* Command line and environment. Whoever asks for help gets it, whatever the environment holds. */
+static int read_settings(struct program *p, int argc, char **argv, struct err *e)
 {
+    struct layers words_alone = {0};
+    struct settings *s = &p->settings;
     struct err unsaid = ERR_INIT;
-    int environment;
+    int status;
 
-    settings_init(settings);
-    if (password_from_environment(password, e))
+    settings_init(s);
+    if (password_from_environment(&p->layers.password, e) ||
+        options_read(argc, argv, p->sendmail, &p->layers.words, &p->recipients, e) ||
+        environment_read(&p->layers.variables, e))
         return -1;
-    environment = environment_read(settings, e);
-    if (!environment)
-        return options_read(argc, argv, settings, recipients, e);
-    /* Whoever asks for help gets it, whatever the environment holds. */
-    if (options_read(argc, argv, settings, recipients, &unsaid) ||
-        !(settings->help || settings->version))
-        environment = -1;
+    status = layers_merge(&p->layers, NULL, s, e);
+    if (!status)
+        return 0;
+    words_alone.words = p->layers.words;
+    if (layers_merge(&words_alone, NULL, s, &unsaid) || !(s->help || s->version))
+        err_release(&unsaid);
     else
         err_release(e);
-    err_release(&unsaid);
-    return e->kind == ERR_NONE ? 0 : environment;
+    return e->kind == ERR_NONE ? 0 : -1;
+}
+
+/* sendmail's -b, whose value is one letter. -1 where there is no such mode here. */
+static int mode_task(struct program *p, enum task *task, struct err *e)
+{
+    const char *mode = p->settings.mode;
+
+    if (!strcmp(mode, "m")) {
+        *task = TASK_SEND;
+    } else if (!strcmp(mode, "v")) {
+        *task = TASK_DRY_RUN;
+    } else if (!strcmp(mode, "p")) {
+        *task = TASK_LIST_QUEUE;
+    } else if (!strcmp(mode, "i")) {
+        *task = TASK_NOTHING;
+    } else {
+        err_set(e, ERR_USAGE, "there is no mode -b%.20s here", mode);
+        err_hint(e, "this is no server: it sends, and ends");
+        return err_at(e, STAGE_CONFIG);
+    }
+    return 0;
+}
+
+static int choose_task(struct program *p, enum task *task, struct err *e)
+{
+    const struct settings *s = &p->settings;
+
+    *task = TASK_SEND;
+    if (s->help)
+        *task = TASK_HELP;
+    else if (s->version)
+        *task = TASK_VERSION;
+    else if (s->mode)
+        return mode_task(p, task, e);
+    else if (s->dry_run)
+        *task = TASK_DRY_RUN;
+    else if (!strcmp(p->name, "mailq"))
+        *task = TASK_LIST_QUEUE;
+    else if (!strcmp(p->name, "newaliases") || s->init_aliases || s->flush)
+        *task = TASK_NOTHING;
+    return 0;
+}
+
+/* Say all that is wrong in the config. The exit status, 0 where nothing is. */
+static int say_problems(const struct program *p, const struct problems *problems)
+{
+    struct err e = ERR_INIT;
+    size_t i;
+
+    for (i = 0; i < problems->count; i++)
+        report_error(&p->report, &problems->at[i], NULL);
+    if (problems->more) {
+        err_set(&e, ERR_CONFIG, "and %zu more errors", problems->more);
+        err_at(&e, STAGE_CONFIG);
+        report_error(&p->report, &e, NULL);
+        err_release(&e);
+    }
+    return problems->count ? err_exit_status(problems->at[0].kind) : 0;
+}
+
+static int send_message(struct program *p, bool dry_run)
+{
+    const struct run_request request = {.layers = &p->layers,
+                                        .recipients = p->recipients,
+                                        .input = STDIN_FILENO,
+                                        .sendmail = p->sendmail,
+                                        .dry_run = dry_run};
+    struct problems problems = {0};
+    struct config_paths paths;
+    int status;
+
+    /* What called sendmail does not choose the config. */
+    config_paths_find(&paths, p->sendmail ? NULL : p->settings.config, p->sendmail);
+    config_read(&p->layers.config, &paths.places, &problems);
+    if (!problems.count)
+        accounts_check(&p->layers, &problems);
+    status = say_problems(p, &problems);
+    problems_release(&problems);
+    if (!status)
+        status = run_send(&request, &p->report);
+    config_paths_release(&paths);
+    return status;
+}
+
+static int perform(struct program *p, enum task task, struct err *e)
+{
+    switch (task) {
+    case TASK_SEND:
+    case TASK_DRY_RUN:
+        return send_message(p, task == TASK_DRY_RUN);
+    case TASK_HELP:
+        return print_help(e);
+    case TASK_VERSION:
+        return print_text("smtpsend " SMTPSEND_VERSION "\n", e);
+    case TASK_LIST_QUEUE:
+        return print_text("Mail queue is empty\n", e);
+    case TASK_NOTHING:
+        return 0;
+    }
+    return 0;
 }
 
 int main(int argc, char **argv)
 {
-    struct settings settings;
-    struct report report;
+    struct program p = {.name = base_name(argc ? argv[0] : NULL)};
     struct err e = ERR_INIT;
-    struct secret *password = NULL;
-    char **recipients = NULL;
+    enum task task;
     int status = 0;
 
     open_standard_descriptors();
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
-    if (read_settings(argc, argv, &settings, &recipients, &password, &e)) {
-        report_init(&report, settings.quiet, 0);
-        report_error(&report, &e, NULL);
-        status = err_exit_status(e.kind);
+    p.sendmail = is_sendmail(p.name);
+    if (!read_settings(&p, argc, argv, &e) && !choose_task(&p, &task, &e)) {
+        report_init(&p.report, p.settings.quiet, p.settings.verbose);
+        status = perform(&p, task, &e);
     } else {
-        report_init(&report, settings.quiet, settings.verbose);
-        if (settings.help)
-            print_help(&e);
-        else if (settings.version)
-            print_version(&e);
-        else
-            status = run_send(&settings, recipients, STDIN_FILENO, &password, &report);
-        if (e.kind != ERR_NONE) {
-            report_error(&report, &e, NULL);
-            status = err_exit_status(e.kind);
-        }
+        report_init(&p.report, p.settings.quiet, 0);
     }
-    secret_free(password);
-    free(recipients);
+    if (e.kind != ERR_NONE) {
+        report_error(&p.report, &e, NULL);
+        status = err_exit_status(e.kind);
+    }
+    layers_release(&p.layers);
+    free(p.recipients);
     err_release(&e);
     return status;
 }

@@ -27,9 +27,8 @@ load lib/common
 }
 
 @test "options that do not exist, here or yet, are 64 and named" {
-    for option in --bogus --hel --probe --dry-run --batch --queue=never --report=json \
-        --jobs=2 --no-stream -Z -bp -q -q15m -C -C/dev/null \
-        -tZ -Zt $'--\x1b[31m'; do
+    for option in --bogus --hel --probe --batch --queue=never --report=json \
+        --jobs=2 --no-stream -Z -tZ -Zt $'--\x1b[31m'; do
         smtpsend --server 127.0.0.1:1 "$option" a@example.org <"$message"
         expect 64 'smtpsend: ' "unknown option '-" '--help'
         expect_not $'\x1b'
@@ -41,9 +40,9 @@ load lib/common
 @test "bad values are 64, with the option and the value" {
     for pair in --tls=foo --tls= --timeout=abc --timeout=-1 --timeout=1x --timeout= \
         --connect-timeout=1,5 --deadline=99999999999999 --add-headers=maybe --require-all=2 \
-        --help=x -oem --auth=BOGUS --auth=',' --helo=a_b --helo=a..b --domain=a_b --user=; do
+        --help=x --auth=BOGUS --auth=',' --helo=a_b --helo=a..b --domain=a_b --user=; do
         smtpsend --server 127.0.0.1:1 --user u "$pair" a@example.org <"$message"
-        expect 64 'smtpsend: config: ' "$([[ $pair == --* ]] && echo "${pair%%=*}" || echo -o)"
+        expect 64 'smtpsend: config: ' "${pair%%=*}"
     done
     smtpsend --server 127.0.0.1:1 a@example.org --timeout <"$message"
     expect 64 "'--timeout' needs a value"

@@ -200,8 +200,7 @@ too_much() {
         --hold-until 2026-04-31T08:00:00Z --hold-until 2026-04-00T08:00:00Z
         --hold-until 2026-04-30T24:00:00Z --hold-until 2026-04-30T08:60:00Z
         --hold-until 2026-04-30T08:00:61Z --hold-until 2026-04-30T08:00:00+24:00
-        --hold-until 2026-04-30T08:00:00-02:60 --hold-until 1969-12-31T08:00:00Z
-        -B binary)
+        --hold-until 2026-04-30T08:00:00-02:60 --hold-until 1969-12-31T08:00:00Z)
     start_server
     for ((i = 0; i < ${#pairs[@]}; i += 2)); do
         send "${pairs[i]}" "${pairs[i + 1]}" a@example.org

@@ -154,7 +154,7 @@ tls_send() {
     for words in "--server|smtp://me:$secret@localhost" "--server|me:$secret@localhost" \
         "--server|smtp://me:x@$secret@localhost" "--server|smtp://me:$secret@localhost:x" \
         "--server|submissions://me:$secret/x@localhost" "--password|$secret" \
-        "--password=$secret" "--token=$secret" "--pass|$secret" "-p$secret"; do
+        "--password=$secret" "--token=$secret" "--pass|$secret"; do
         IFS='|' read -ra words <<<"$words"
         smtpsend "${words[@]}" a@example.org <"$message"
         expect 64 'smtpsend: config: '

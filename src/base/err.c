@@ -66,6 +66,13 @@ int err_at(struct err *e, enum stage stage)
     return -1;
 }
 
+int err_about(struct err *e, const char *setting)
+{
+    if (!e->about)
+        e->about = setting;
+    return -1;
+}
+
 void err_move(struct err *into, struct err *from)
 {
     err_release(into);
@@ -82,6 +89,7 @@ void err_release(struct err *e)
     e->sys = 0;
     e->code = 0;
     e->enhanced = (struct enhanced){0, 0, 0};
+    e->about = NULL;
     e->message[0] = '\0';
     e->hint[0] = '\0';
 }

@@ -65,6 +65,7 @@ struct err {
     struct enhanced enhanced; /* the reply's enhanced status code */
     char message[1024];       /* what happened, in our words; no control bytes of others */
     char hint[320];           /* what the user can do, or empty */
+    const char *about;        /* long name of the setting that is wrong, or NULL */
     char *said;               /* the server's words, raw, lines apart by '\n'; owned, or NULL */
 };
 
@@ -90,6 +91,9 @@ void err_reply(struct err *e, int code, struct enhanced enhanced, const char *te
 
 /* Set the stage unless one is set already (the bottom knows best). Returns -1. */
 int err_at(struct err *e, enum stage stage);
+
+/* Say which setting is wrong, by its long name, unless that is said already. Returns -1. */
+int err_about(struct err *e, const char *setting);
 
 /* Move FROM into INTO, whose old contents are released; FROM is left empty. */
 void err_move(struct err *into, struct err *from);

@@ -13,31 +13,18 @@ enum { REFERENCE = 24 };
 struct splitter {
     int argc, next; /* argv[next] is not looked at yet */
     char **argv;
+    bool sendmail; /* only its letters are taken */
     struct argv_parts *parts;
     struct err *e;
 };
 
-/* The row of a long name of LEN bytes; NULL where there is none. */
-static const struct option_row *find_name(const char *name, size_t len)
-{
-    const struct option_row *row;
-
-    for (row = option_rows(); row->name; row++) {
-        if (row->name[0] && strlen(row->name) == len && !memcmp(row->name, name, len))
-            return row;
-    }
-    return NULL;
-}
-
 static const struct option_row *find_letter(char letter)
 {
-    const struct option_row *row;
+    const struct option_row *row = option_rows();
 
-    for (row = option_rows(); row->name; row++) {
-        if (row->letter == letter)
-            return row;
-    }
-    return NULL;
+    while (row->name && row->letter != letter)
+        row++;
+    return row->name ? row : NULL;
 }
 
 /* Copy LEN bytes as the next word for popt; argv_split has made room for all there can be. */
@@ -67,12 +54,29 @@ static int missing(struct splitter *s, const char *option, size_t len)
     return err_at(s->e, STAGE_CONFIG);
 }
 
-/* What popt would take for the end of the options, and is neither that nor an option. */
-static int unknown(struct splitter *s, const char *word)
+static int unknown(struct splitter *s, const char *word, const char *hint)
 {
-    err_set(s->e, ERR_USAGE, "unknown option '%.100s'", word);
-    err_hint(s->e, "see smtpsend --help");
+    struct buf shown;
+
+    buf_init(&shown, 512);
+    text_escape(&shown, word, strnlen(word, 100));
+    err_set(s->e, ERR_USAGE, "unknown option '%s'", shown.data);
+    buf_release(&shown);
+    err_hint(s->e, "%s", hint);
     return err_at(s->e, STAGE_CONFIG);
+}
+
+/* What popt would take for the end of the options, and is neither that nor an option. */
+static int no_option(struct splitter *s, const char *word)
+{
+    return unknown(s, word, "see smtpsend --help");
+}
+
+/* What would be an option of ours, had we been called by our own name: whoever calls sendmail may
+ * pass on what strangers wrote. */
+static int not_sendmails(struct splitter *s, const char *word)
+{
+    return unknown(s, word, "called as sendmail, only sendmail's letters are options");
 }
 
 /* The value of an option is its own rest, or the next word whatever it looks like. */
@@ -89,10 +93,12 @@ static int split_long(struct splitter *s, char *word)
 {
     char *equals = strchr(word, '=');
     size_t len = equals ? (size_t)(equals - word) : strlen(word);
-    const struct option_row *row = find_name(word + 2, len - 2);
+    const struct option_row *row = option_named(word + 2, len - 2);
 
     if (len == 2)
-        return unknown(s, word);
+        return no_option(s, word);
+    if (s->sendmail)
+        return not_sendmails(s, word);
     add_option_word(s, word, len);
     if (!row)
         return 0;
@@ -110,15 +116,19 @@ static int split_letters(struct splitter *s, char *word)
 
     for (at = word + 1; *at; at++) {
         if (*at == '-')
-            return unknown(s, word);
+            return no_option(s, word);
         option[1] = *at;
         row = find_letter(*at);
+        if (s->sendmail && (!row || !row->sendmails))
+            return not_sendmails(s, option);
         add_option_word(s, option, 2);
         if (!row)
             continue;
         if (option_takes_value(row))
             return take_value(s, at[1] ? at + 1 : NULL, option, 2);
-        add_value(s, NULL);
+        add_value(s, row->kind == ATTACHED && at[1] ? at + 1 : NULL);
+        if (row->kind == ATTACHED)
+            break;
     }
     return 0;
 }
@@ -157,9 +167,10 @@ static int make_room(int argc, char **argv, struct argv_parts *parts, struct err
     return err_set(e, ERR_OS, "no memory for the command line");
 }
 
-int argv_split(int argc, char **argv, struct argv_parts *parts, struct err *e)
+int argv_split(int argc, char **argv, bool sendmail, struct argv_parts *parts, struct err *e)
 {
-    struct splitter s = {.argc = argc, .next = 1, .argv = argv, .parts = parts, .e = e};
+    struct splitter s = {
+        .argc = argc, .next = 1, .argv = argv, .sendmail = sendmail, .parts = parts, .e = e};
     bool ended = false;
 
     *parts = (struct argv_parts){0};

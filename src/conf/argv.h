@@ -19,9 +19,9 @@ struct argv_parts {
     size_t value_count, recipient_count;
 };
 
-/* Take ARGV apart. Words point into argv, except those of argv_parts_free. -1 with ERR_USAGE (a
+/* Take ARGV apart; SENDMAIL: only by sendmail's letters, anything else is refused. Words point into argv, except those of argv_parts_free. -1 with ERR_USAGE (a
  * value is missing) or ERR_OS. Unknown options are passed on for popt to refuse. */
-int argv_split(int argc, char **argv, struct argv_parts *parts, struct err *e);
+int argv_split(int argc, char **argv, bool sendmail, struct argv_parts *parts, struct err *e);
 void argv_parts_free(struct argv_parts *parts);
 
 /* The value that a reference made by argv_split stands for. */

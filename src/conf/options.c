@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAME_BYTES = 64, USAGE_WIDTH = 78, USAGE_INDENT = 16 };
+enum { USAGE_WIDTH = 78, USAGE_INDENT = 16 };
 
 /* Every option has an argument for popt: the reference to its value. */
 static struct poptOption *popt_table(size_t *count)
@@ -45,33 +45,26 @@ static int bad_option(poptContext context, int code, struct err *e)
     return err_at(e, STAGE_CONFIG);
 }
 
-/* Let popt name each option, and set it. */
-static int apply(poptContext context, const struct argv_parts *parts, struct settings *settings,
-                 struct err *e)
+/* Let popt name each option, and note it. */
+static int take_all(poptContext context, const struct argv_parts *parts,
+                    struct assignments *words, struct err *e)
 {
-    const struct option_row *rows = option_rows();
-    const struct option_row *row;
-    char where[NAME_BYTES];
+    struct assignment a = {.origin.source = FROM_COMMAND_LINE};
     char *reference;
-    int code, status;
+    int code;
 
     while ((code = poptGetNextOpt(context)) > 0) {
-        row = &rows[code - 1];
-        if (row->name[0])
-            snprintf(where, sizeof(where), "--%s", row->name);
-        else
-            snprintf(where, sizeof(where), "-%c", row->letter);
         reference = poptGetOptArg(context);
-        status = settings_set(settings, row, argv_value(parts, reference), where,
-                              FROM_COMMAND_LINE, e);
+        a.origin.row = &option_rows()[code - 1];
+        a.value = argv_value(parts, reference);
         free(reference);
-        if (status)
+        if (assignments_add(words, &a, e))
             return -1;
     }
     return code == -1 ? 0 : bad_option(context, code, e);
 }
 
-static int parse(const struct argv_parts *parts, struct settings *settings, struct err *e)
+static int parse(const struct argv_parts *parts, struct assignments *words, struct err *e)
 {
     size_t count;
     struct poptOption *table = popt_table(&count);
@@ -82,7 +75,7 @@ static int parse(const struct argv_parts *parts, struct settings *settings, stru
         context = poptGetContext(NULL, parts->option_count, (const char **)parts->options,
                                  table, POPT_CONTEXT_NO_EXEC);
     if (context)
-        status = apply(context, parts, settings, e);
+        status = take_all(context, parts, words, e);
     else
         status = err_set(e, ERR_OS, "no memory for the command line");
     poptFreeContext(context);
@@ -90,46 +83,33 @@ static int parse(const struct argv_parts *parts, struct settings *settings, stru
     return status;
 }
 
-int options_read(int argc, char **argv, struct settings *settings, char ***recipients,
-                 struct err *e)
+int options_read(int argc, char **argv, bool sendmail, struct assignments *words,
+                 char ***recipients, struct err *e)
 {
     struct argv_parts parts;
-    int status = argv_split(argc, argv, &parts, e);
+    int status = argv_split(argc, argv, sendmail, &parts, e);
 
     if (!status)
-        status = parse(&parts, settings, e);
+        status = parse(&parts, words, e);
     *recipients = parts.recipients;
     parts.recipients = NULL;
     argv_parts_free(&parts);
     return status;
 }
 
-/* "tls-ca" is SMTPSEND_TLS_CA in the environment. */
-static void environment_name(const char *name, char out[NAME_BYTES])
+int environment_read(struct assignments *variables, struct err *e)
 {
-    size_t i;
-
-    snprintf(out, NAME_BYTES, "SMTPSEND_%s", name);
-    for (i = 0; out[i]; i++) {
-        if (out[i] == '-')
-            out[i] = '_';
-        else if (out[i] >= 'a' && out[i] <= 'z')
-            out[i] = (char)(out[i] - 'a' + 'A');
-    }
-}
-
-int environment_read(struct settings *settings, struct err *e)
-{
+    struct assignment a = {.origin.source = FROM_ENVIRONMENT};
     const struct option_row *row;
-    char name[NAME_BYTES];
-    const char *value;
+    char name[SETTING_NAME_BYTES];
 
     for (row = option_rows(); row->name; row++) {
         if (!row->setting)
             continue;
         environment_name(row->name, name);
-        value = getenv(name);
-        if (value && *value && settings_set(settings, row, value, name, FROM_ENVIRONMENT, e))
+        a.origin.row = row;
+        a.value = getenv(name);
+        if (a.value && *a.value && assignments_add(variables, &a, e))
             return -1;
     }
     return 0;
@@ -147,7 +127,10 @@ static void usage_item(const struct option_row *row, char *out, size_t size)
     if (row->argument[0]) {
         size_t used = strlen(out);
 
-        snprintf(out + used, size - used, row->kind == OPTIONAL ? "[=%s]" : " %s",
+        snprintf(out + used, size - used,
+                 row->kind == OPTIONAL   ? "[=%s]"
+                 : row->kind == ATTACHED ? "%s"
+                                         : " %s",
                  row->argument);
     }
 }
@@ -160,6 +143,8 @@ static void usage_options(struct buf *out)
     char item[160];
 
     for (row = option_rows(); row->name; row++) {
+        if (!row->group[0])
+            continue;
         usage_item(row, item, sizeof(item));
         len = strlen(item);
         if (strcmp(group, row->group) != 0) {

@@ -421,3 +421,11 @@ int mailbox_field(const char *value, size_t len, const char *default_domain,
     parser_release(&p);
     return rc;
 }
+
+/* A quoted local part can hold an '@'; no domain ends with a quote. */
+bool mailbox_is_bare(const char *address)
+{
+    size_t len = strlen(address);
+
+    return !strchr(address, '@') || (len && address[len - 1] == '"');
+}

@@ -47,6 +47,9 @@ int mailbox_reverse_path(const char *text, const char *domain, struct buf *out, 
 int mailbox_field(const char *value, size_t len, const char *domain, struct addresses *list,
                   struct err *e);
 
+/* True when ADDRESS, as the functions here make it, is a name without a domain. */
+bool mailbox_is_bare(const char *address);
+
 /* True when the address has bytes beyond ASCII, so that it needs SMTPUTF8 (RFC 6531). */
 bool mailbox_needs_utf8(const char *address);
 

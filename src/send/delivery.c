@@ -91,8 +91,10 @@ static int parse_deliver_by(struct extensions *x, const char *spec, struct err *
     ms = text_duration(time);
     if (ms < 1000 || ms / 1000 > SECONDS_MAX ||
         !(text_same(mode, "R") || text_same(mode, "N") || text_same(mode, "RT") ||
-          text_same(mode, "NT")))
-        return err_set(e, ERR_USAGE, "--deliver-by: '%.40s' is not DUR[;R|N][T]", spec);
+          text_same(mode, "NT"))) {
+        err_set(e, ERR_USAGE, "--deliver-by: '%.40s' is not DUR[;R|N][T]", spec);
+        return err_about(e, "deliver-by");
+    }
     x->deliver_by = ms / 1000;
     x->by_mode = mode;
     return 0;
@@ -107,8 +109,10 @@ static int parse_priority(struct extensions *x, const char *priority, struct err
     if (!priority)
         return 0;
     value = text_number(priority + negative, 9);
-    if (value < 0)
-        return err_set(e, ERR_USAGE, "--priority: '%.20s' is not -9 to 9", priority);
+    if (value < 0) {
+        err_set(e, ERR_USAGE, "--priority: '%.20s' is not -9 to 9", priority);
+        return err_about(e, "priority");
+    }
     x->has_priority = true;
     x->priority = negative ? -(int)value : (int)value;
     return 0;
@@ -123,6 +127,7 @@ static int parse_hold(struct extensions *x, const struct settings *s, struct err
         return err_set(e, ERR_USAGE, "--hold-for needs 1 to %d seconds", SECONDS_MAX);
     if (s->hold_until && text_time(s->hold_until) < 0) {
         err_set(e, ERR_USAGE, "--hold-until: '%.40s' is no point in time", s->hold_until);
+        err_about(e, "hold-until");
         return err_hint(e, "write it like 2026-12-31T08:00:00Z");
     }
     x->hold_for = s->hold_for_ms >= 0 ? s->hold_for_ms / 1000 : 0;

@@ -27,7 +27,7 @@ static void session_wishes(const struct dispatch *d, struct session_wishes *wish
         .dialog = {.timeout_ms = s->timeout_ms, .run = job->run, .sink = d->sink},
         .tls = job->tls,
         .tls_waived = s->tls_insecure,
-        .helo = s->helo,
+        .helo = job->helo.len ? job->helo.data : NULL,
         .pipelining = !s->pipelining || !text_same(s->pipelining, "off"),
         .identity = job->authenticates ? &job->identity : NULL,
         .mechanisms = job->mechanisms_chosen ? job->mechanisms : NULL,

@@ -74,37 +74,70 @@ static int login_from_netrc(struct job *job, struct err *e)
     return 0;
 }
 
+void identity_init(struct job *job)
+{
+    buf_init(&job->netrc_login, SECRET_MAX);
+}
+
+static bool is_off(const struct settings *s)
+{
+    return s->auth && text_same(s->auth, "off");
+}
+
 int identity_parse(struct job *job, struct err *e)
 {
     const struct settings *s = job->settings;
     struct sasl_identity *who = &job->identity;
 
-    buf_init(&job->netrc_login, SECRET_MAX);
     who->user = s->user ? s->user : job->server.user;
     who->authzid = s->authzid;
     who->certificate = s->tls_cert != NULL;
-    if (who->user && !*who->user)
-        return err_set(e, ERR_USAGE, "--user must not be empty");
-    if (who->user && text_has_line_end(who->user))
-        return err_set(e, ERR_USAGE, "%s must not contain a line end",
-                       s->user ? "--user" : "the user of --server");
+    if (who->user && !*who->user) {
+        err_set(e, ERR_USAGE, "--user must not be empty");
+        return err_about(e, "user");
+    }
+    if (who->user && text_has_line_end(who->user)) {
+        err_set(e, ERR_USAGE, "%s must not contain a line end",
+                s->user ? "--user" : "the user of --server");
+        return err_about(e, s->user ? "user" : "server");
+    }
     if (parse_mechanisms(job, e))
-        return -1;
-    if (s->auth && text_same(s->auth, "off"))
-        return 0;
-    if (s->netrc && !who->user && job->server.kind == SERVER_HOST && login_from_netrc(job, e))
-        return -1;
-    job->authenticates = who->user || job->mechanisms_chosen || token_is_configured(s);
-    if (!job->authenticates)
-        return 0;
+        return err_about(e, "auth");
+    job->authenticates =
+        !is_off(s) && (who->user || job->mechanisms_chosen || token_is_configured(s));
+    return 0;
+}
+
+/* That one of the mechanisms in question can be used with what is there. */
+static int check_mechanisms(struct job *job, struct err *e)
+{
+    const struct settings *s = job->settings;
+    const struct sasl_identity *who = &job->identity;
+
     if (any_wants(job, SASL_PASSWORD) || any_wants(job, SASL_TOKEN) ||
         any_wants(job, SASL_TICKET) || (who->certificate && any_wants(job, SASL_CERTIFICATE)))
         return 0;
     if (any_wants(job, SASL_CERTIFICATE))
-        return err_set(e, ERR_USAGE, "--auth EXTERNAL needs --tls-cert");
-    if (who->user && who->authzid)
-        return err_set(e, ERR_USAGE, "--authzid: --auth %.100s can't carry it", s->auth);
-    return err_set(e, ERR_USAGE, "--auth %.100s needs --user", s->auth);
+        err_set(e, ERR_USAGE, "--auth EXTERNAL needs --tls-cert");
+    else if (who->user && who->authzid)
+        err_set(e, ERR_USAGE, "--authzid: --auth %.100s can't carry it", s->auth);
+    else
+        err_set(e, ERR_USAGE, "--auth %.100s needs --user", s->auth);
+    return err_about(e, "auth");
+}
+
+int identity_find(struct job *job, struct err *e)
+{
+    const struct settings *s = job->settings;
+
+    if (is_off(s))
+        return 0;
+    if (s->netrc && !job->identity.user && job->server.kind == SERVER_HOST) {
+        if (login_from_netrc(job, e))
+            return -1;
+        job->authenticates = true;
+    }
+    return job->authenticates ? check_mechanisms(job, e) : 0;
 }
 
 static int renew_token(void *ctx, struct err *e)

@@ -4,9 +4,14 @@
 
 #include "send/job.h"
 
-/* Understand --user, --auth and their kin for the job's parsed server; a login that only a netrc
- * file knows is looked up. -1 with ERR_USAGE, or what netrc_find says. */
+void identity_init(struct job *job);
+
+/* Understand --user, --auth and their kin for the job's parsed server. -1 with ERR_USAGE. */
 int identity_parse(struct job *job, struct err *e);
+
+/* Look up a login that only a netrc file knows, and see that a mechanism can be used. -1 with
+ * ERR_USAGE, or what netrc_find says. */
+int identity_find(struct job *job, struct err *e);
 
 /* Fetch the password or token that the mechanisms in question need. TAKEN is what
  * SMTPSEND_PASSWORD held, or NULL; the job takes it. -1 with ERR_NOPERM and kin. */

@@ -7,10 +7,11 @@
 
 #include "base/secret.h"
 #include "conf/settings.h"
-#include "mail/mailbox.h"
+#include "mail/alias.h"
 #include "net/server.h"
 #include "net/tls.h"
 #include "send/delivery.h"
+#include "send/local.h"
 #include "smtp/sasl.h"
 
 enum { JOB_MECHANISMS_MAX = 16 };
@@ -23,12 +24,11 @@ struct job {
     int send_buffer, receive_buffer; /* bytes; 0: the kernel's */
     struct extensions extensions;    /* asked of the delivery */
     struct addresses recipients;
+    struct aliases *aliases; /* the file of --aliases, once a bare name asked for it; or NULL */
     bool has_sender;         /* reverse_path was given */
     struct buf reverse_path; /* "" is the null one */
-    struct buf domain;       /* qualifies bare names; see job_domain */
-    bool domain_known;
-    struct buf login;              /* the user's login name; see job_login */
-    struct buf full_name;          /* for a From that has to be added */
+    struct buf helo;         /* "" is the host's own */
+    struct local local;
     struct sasl_identity identity; /* owns its secrets */
     struct buf netrc_login;        /* where identity.user comes from a netrc file */
     bool authenticates;
@@ -41,18 +41,14 @@ struct job {
  * frees what JOB holds in either case. */
 int job_init(struct job *job, const struct settings *settings, char **recipients,
              struct err *e);
+
+/* The same of all that needs no more than SETTINGS: for accounts that this run does not use. */
+int job_check(const struct settings *settings, struct err *e);
+
 void job_release(struct job *job);
 
 /* Load trust anchors and fetch the secret, so that what can go wrong with them does so before the
  * message is read. TAKEN is what SMTPSEND_PASSWORD held, or NULL; the job takes it. */
 int job_arm(struct job *job, struct secret **taken, struct err *e);
-
-/* The domain that qualifies bare names: --domain, /etc/mailname, the host's FQDN; NULL where
- * there is none. Looked up once, when first asked for. */
-const char *job_domain(struct job *job);
-
-/* The default sender, login@domain; fills login and full_name. -1 with ERR_OS where this user
- * has no name. */
-int job_own_address(struct job *job, struct buf *out, struct err *e);
 
 #endif

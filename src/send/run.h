@@ -2,14 +2,19 @@
 #ifndef SEND_RUN_H
 #define SEND_RUN_H
 
-#include "base/secret.h"
-#include "conf/settings.h"
+#include "conf/layers.h"
 #include "send/report.h"
 
-/* Read the message from INPUT, send it as SETTINGS and the recipient words say, report what
- * happened. *TAKEN is the password that came in the environment, or NULL. Returns the exit
- * status. */
-int run_send(const struct settings *settings, char **recipients, int input,
-             struct secret **taken, struct report *report);
+struct run_request {
+    struct layers *layers;
+    char **recipients; /* words, ended by NULL */
+    int input;
+    bool sendmail; /* called by that name: the header does not say who sends */
+    bool dry_run;  /* only show what would be sent */
+};
+
+/* Read the message from the input, send it as the layers and the recipient words say, report what
+ * happened. Returns the exit status. */
+int run_send(const struct run_request *request, struct report *report);
 
 #endif

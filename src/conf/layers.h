@@ -1,0 +1,31 @@
+/* layers.h: the places that settings come from, one over the other. */
+#ifndef CONF_LAYERS_H
+#define CONF_LAYERS_H
+
+#include "conf/config.h"
+
+struct layers {
+    struct assignments words;     /* the command line */
+    struct assignments variables; /* the environment */
+    struct config config;
+    struct secret *password; /* SMTPSEND_PASSWORD, or NULL */
+};
+
+/* Merge into SETTINGS, the weakest first: defaults, the config's general part, ACCOUNT (or NULL),
+ * environment, command line. LAYERS must live as long as SETTINGS. -1 at the first bad value. */
+int layers_merge(const struct layers *layers, const struct config_part *account,
+                 struct settings *settings, struct err *e);
+
+/* Of several ways to come by the password, or by the token, only those of the strongest place
+ * stay in SETTINGS. Returns the password that the environment or the config has itself, moved out
+ * of LAYERS, or NULL. */
+struct secret *layers_take_password(struct layers *layers, struct config_part *account,
+                                    struct settings *settings);
+
+/* The `from` that the config has for ACCOUNT (or NULL), whatever stronger places say, or NULL. */
+const struct assignment *layers_config_from(const struct layers *layers,
+                                            const struct config_part *account);
+
+void layers_release(struct layers *layers);
+
+#endif

@@ -1,0 +1,48 @@
+#include "conf/places.h"
+
+#include <pwd.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { PATH_BYTES = 4096 };
+
+static const char system_config[] = SMTPSEND_SYSCONFDIR "/smtpsend.conf";
+static const char user_config[] = "smtpsend/smtpsend.conf";
+
+/* A folder named by the environment counts only where its path is whole (XDG Base Directory). */
+static const char *folder_from(const char *name)
+{
+    const char *value = getenv(name);
+
+    return value && value[0] == '/' ? value : NULL;
+}
+
+static const char *home(bool sendmail)
+{
+    const char *folder = sendmail ? NULL : folder_from("HOME");
+    const struct passwd *user = folder ? NULL : getpwuid(getuid());
+
+    return user ? user->pw_dir : folder;
+}
+
+void config_paths_find(struct config_paths *paths, const char *only, bool sendmail)
+{
+    const char *config = sendmail ? NULL : folder_from("XDG_CONFIG_HOME"), *folder;
+
+    *paths = (struct config_paths){.places = {.only = only, .system = system_config}};
+    buf_init(&paths->user, PATH_BYTES);
+    if (only)
+        return;
+    folder = config ? NULL : home(sendmail);
+    if (config)
+        buf_addf(&paths->user, "%s/%s", config, user_config);
+    else if (folder)
+        buf_addf(&paths->user, "%s/.config/%s", folder, user_config);
+    if (paths->user.len && !paths->user.failed)
+        paths->places.user = paths->user.data;
+}
+
+void config_paths_release(struct config_paths *paths)
+{
+    buf_release(&paths->user);
+}
