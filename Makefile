@@ -5,7 +5,9 @@
 #   make check TESTS=tests/tls.bats   the bats files named only (V=1 shows every test)
 #   make lint                 format, man pages, shell scripts, -fanalyzer, clang, fuzzers
 #   make bench                tests/bench/run
+#   make completions          build/completions/, for bash, zsh and fish
 #   make install uninstall    PREFIX=/usr/local SYSCONFDIR=/etc DESTDIR=
+#   make deb                  build/debian/smtpsend_VERSION_ARCH.deb, of the tree as it is
 #   make dist distcheck       smtpsend-VERSION.tar.xz; the same, unpacked and tried
 #   make clean distclean format testserver unit
 #
@@ -31,6 +33,7 @@ DOCDIR     ?= $(DATADIR)/doc/smtpsend
 CFLAGS     ?= -O2 -g
 PKG_CONFIG ?= pkg-config
 INSTALL    ?= install
+AWK        ?= awk
 WERROR     ?=
 V          ?=
 SAN        ?=
@@ -118,6 +121,7 @@ UNITS        := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_MAIN))
 FUZZERS      := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(FUZZ_MAIN))
 PROGRAM      := $(BUILD)/smtpsend
 TESTSERVER   := $(BUILD)/testserver
+COMPLETIONS  := $(addprefix $(BUILD)/completions/,smtpsend.bash _smtpsend smtpsend.fish)
 MAN          := $(call sources,man/*.[1-9])
 DOCS         := $(call sources,README* NEWS* COPYING)
 
@@ -125,14 +129,15 @@ quiet = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$(patsubst $(BUILD)/obj/%,%,$@)
 
 # ---- build ----
 .PHONY: all check lint bench install uninstall dist distcheck clean distclean format \
-	testserver unit fuzz objects FORCE
+	testserver unit fuzz objects completions deb FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: $(if $(FUZZ),$(FUZZERS),$(PROGRAM))
+all: $(if $(FUZZ),$(FUZZERS),$(PROGRAM) $(COMPLETIONS))
 testserver: $(TESTSERVER)
 unit: $(UNITS)
 objects: $(SRC_OBJ) $(SERVER_OBJ)
+completions: $(COMPLETIONS)
 
 # The commands themselves are something that objects depend on: changed flags rebuild.
 $(BUILD)/flags: export FLAGS = $(COMPILE) $(SRC_FLAGS) $(BANNED) $(SERVER_FLAGS) / $(LINK) \
@@ -163,6 +168,14 @@ $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(UNIT_LIB_OBJ) $(LIB_OBJ)
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(LINK) -o $@ $^ $(POPT_LIBS) $(SYSTEM_LIBS)
 
+$(BUILD)/completions/smtpsend.bash: dialect = bash
+$(BUILD)/completions/_smtpsend: dialect = zsh
+$(BUILD)/completions/smtpsend.fish: dialect = fish
+$(COMPLETIONS): $(srcdir)/contrib/completions.awk $(srcdir)/src/conf/options.def $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call quiet,AWK)$(AWK) -v shell=$(dialect) -v sysconfdir='$(SYSCONFDIR)' -f $< \
+		$(srcdir)/src/conf/options.def >$@
+
 ifneq ($(FUZZ),)
 $(FUZZERS): $(BUILD)/%: $(BUILD)/obj/tests/fuzz/%.o $(FUZZ_LIB_OBJ) $(LIB_OBJ)
 	$(call quiet,LINK)$(LINK) -fsanitize=fuzzer -o $@ $^ $(POPT_LIBS) $(SYSTEM_LIBS)
@@ -172,7 +185,7 @@ endif
 
 # ---- tests ----
 TESTS ?=
-check: $(PROGRAM) $(TESTSERVER) $(UNITS)
+check: $(PROGRAM) $(COMPLETIONS) $(TESTSERVER) $(UNITS)
 	@SMTPSEND=$(abspath $(PROGRAM)) TESTSERVER=$(abspath $(TESTSERVER)) \
 		SMTPSEND_SAN='$(SAN)' V=$(V) \
 		$(srcdir)/tests/run $(addprefix --unit ,$(UNITS)) -- $(TESTS)
@@ -230,25 +243,25 @@ define newline
 
 
 endef
-completion = $(wildcard $(srcdir)/contrib/completions/$(1))
-COMPLETIONS = \
-	$(addprefix $(DATADIR)/bash-completion/completions/=,$(call completion,smtpsend.bash)) \
-	$(addprefix $(DATADIR)/zsh/site-functions/=,$(call completion,_smtpsend)) \
-	$(addprefix $(DATADIR)/fish/vendor_completions.d/=,$(call completion,smtpsend.fish))
-completion_target = $(DESTDIR)$(word 1,$(subst =, ,$(1)))$(patsubst smtpsend.bash,smtpsend,$(notdir $(1)))
+# Where each shell looks for what packages bring.
+bash_completion = $(DESTDIR)$(DATADIR)/bash-completion/completions/smtpsend
+zsh_completion  = $(DESTDIR)$(DATADIR)/zsh/site-functions/_smtpsend
+fish_completion = $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/smtpsend.fish
 
-install: $(PROGRAM)
+install: $(PROGRAM) $(COMPLETIONS)
 	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(DOCDIR)
 	$(INSTALL) -m 755 $(PROGRAM) $(DESTDIR)$(BINDIR)/smtpsend
 	$(INSTALL) -m 644 $(addprefix $(srcdir)/,$(DOCS)) $(DESTDIR)$(DOCDIR)
 	$(foreach m,$(MAN),$(INSTALL) -D -m 644 $(srcdir)/$(m) $(call man_folder,$(m))/$(notdir $(m))$(newline)	)
-	$(foreach c,$(COMPLETIONS),$(INSTALL) -D -m 644 $(word 2,$(subst =, ,$(c))) $(call completion_target,$(c))$(newline)	)
+	$(INSTALL) -D -m 644 $(BUILD)/completions/smtpsend.bash $(bash_completion)
+	$(INSTALL) -D -m 644 $(BUILD)/completions/_smtpsend $(zsh_completion)
+	$(INSTALL) -D -m 644 $(BUILD)/completions/smtpsend.fish $(fish_completion)
 
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/smtpsend
 	rm -f $(foreach m,$(MAN),$(call man_folder,$(m))/$(notdir $(m)))
 	rm -f $(addprefix $(DESTDIR)$(DOCDIR)/,$(notdir $(DOCS)))
-	rm -f $(foreach c,$(COMPLETIONS),$(call completion_target,$(c)))
+	rm -f $(bash_completion) $(zsh_completion) $(fish_completion)
 	-rmdir $(DESTDIR)$(DOCDIR)
 
 # ---- release ----
@@ -271,6 +284,10 @@ dist:
 	@rm -rf build/dist
 	@echo "$(DIST).tar.xz"
 
+# Prints the path of the package, last. The tree stays as it is.
+deb:
+	@$(srcdir)/contrib/debian/build $(BUILD)/debian
+
 # The tarball builds outside of a read-only source, passes its checks, installs, and an
 # uninstall leaves nothing. DISTCHECK_TESTS: the bats files for it (all: empty).
 DISTCHECK_TESTS ?=
@@ -282,6 +299,7 @@ distcheck: dist
 	$(MAKE) -C build/distcheck/obj all check TESTS='$(DISTCHECK_TESTS)'
 	$(MAKE) -C build/distcheck/obj install DESTDIR=$(abspath build/distcheck/root)
 	test -x build/distcheck/root/usr/bin/smtpsend
+	test -s build/distcheck/root/usr/share/bash-completion/completions/smtpsend
 	$(MAKE) -C build/distcheck/obj uninstall DESTDIR=$(abspath build/distcheck/root)
 	@left=$$(find build/distcheck/root ! -type d); test -z "$$left" || \
 		{ echo "distcheck: uninstall left $$left" >&2; exit 1; }
