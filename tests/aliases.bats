@@ -92,7 +92,7 @@ assert_recipients() {
     assert_recipients dave@example.org ann@example.org bob@home.example carol@example.org \
         eve@home.example
     run cat "$(delivered)"
-    assert_output --partial 'To: root, Ops <ops>'
+    assert_output --partial 'To: root@home.example, Ops <ops@home.example>'
     refute_output --partial 'audit'
     header 'To: someone@example.org' 'Resent-To: root'
     send_local -t

@@ -101,7 +101,8 @@ body() {
     fi
     number=$first
     arrives root@home.example root@home.example
-    has 'To: root' "Subject: Cron <root@$(hostname)> echo \"from root\""
+    has 'From: root@home.example (Cron Daemon)' 'To: root@home.example' \
+        "Subject: Cron <root@$(hostname)> echo \"from root\""
     body 'from root'
     number=$second
     arrives nobody@home.example a@example.org b@example.org
@@ -118,7 +119,7 @@ body() {
     expect 0
     number=1
     arrives root@home.example a@example.org
-    has 'To: root'
+    has 'To: root@home.example'
     grep -q '^Subject: Output from your job  *1$' "$arrived"
     body 'done at last'
 }
@@ -196,7 +197,7 @@ mutt_settings() {
     needs bsd-mailx
     call bsd-mailx -s subject -c b@example.org -b c@example.org root <text
     arrives root@home.example root@home.example b@example.org c@example.org
-    has 'To: root' 'Cc: b@example.org' 'Subject: subject'
+    has 'To: root@home.example' 'Cc: b@example.org' 'Subject: subject'
     body
     call bsd-mailx -r s@example.org -s subject a@example.org <text
     arrives s@example.org a@example.org

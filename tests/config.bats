@@ -355,7 +355,7 @@ END
     smtpsend --server "127.0.0.1:$port" -t --undisclosed <"$message"
     expect 0
     assert_equal "$(sent 1)" 'a@example.org b@example.org c@example.org d@example.org '
-    run cat "$(delivered)"
+    run grep -v '^Message-ID:' "$(delivered)" # in which anything may stand by chance
     assert_output --partial 'To: undisclosed-recipients:;'
     refute_output --partial 'c@example.org'
     refute_output --partial 'b@example.org'

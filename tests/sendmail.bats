@@ -155,6 +155,68 @@ END
     expect_envelope 1 s@example.org root@home.example
 }
 
+# write_bare: a message as daemons write it, and worse.
+write_bare() {
+    printf '%s\n' 'Date: Tue, 01 Jul 2025 10:00:00 +0000' 'From: root (Cron Daemon)' \
+        'To: root, "Bob" <bob>,' ' x@y.example, Team: "a b";' 'Reply-To: no name at all' \
+        'Cc: undisclosed-recipients:;' 'Resent-To: ann' 'X-To: root' \
+        'Message-ID: <1@example.org>' '' 'To: root' >"$message"
+}
+
+# arrived N: what became of it is $output, without carriage returns.
+arrived() {
+    run tr -d '\r' <"$(delivered "$1")"
+}
+
+@test "bare names in the header get the domain" {
+    start
+    write_bare
+    sendmail -f s@example.org root
+    expect 0
+    arrived 1
+    assert_output 'Date: Tue, 01 Jul 2025 10:00:00 +0000
+From: root@home.example (Cron Daemon)
+To: root@home.example, "Bob" <bob@home.example>,
+ x@y.example, Team: "a b"@home.example;
+Reply-To: no name at all
+Cc: undisclosed-recipients:;
+Resent-To: ann@home.example
+X-To: root
+Message-ID: <1@example.org>
+
+To: root'
+    "$SMTPSEND" root <"$message"
+    assert_same_file "$(delivered 1)" "$(delivered 2)"
+    "$SMTPSEND" --stream root < <(cat "$message")
+    assert_same_file "$(delivered 1)" "$(delivered 3)"
+    expect_envelope 2 root@home.example root@home.example
+}
+
+@test "bare names in the header stay with --add-headers=no" {
+    start
+    write_bare
+    "$SMTPSEND" --add-headers=no root <"$message"
+    arrived 1
+    assert_output "$(cat "$message")"
+    SMTPSEND_ADD_HEADERS=no sendmail -f s@example.org root
+    arrived 2
+    assert_output "$(cat "$message")"
+}
+
+@test "bare names in the header stay where no domain is known" {
+    local nameless=(unshare -Urmun bash -c 'echo nowhere >/proc/sys/kernel/hostname &&
+        { [ ! -e /etc/mailname ] || mount --bind /dev/null /etc/mailname; } && "$@"' -)
+    "${nameless[@]}" true || skip 'no namespaces here'
+    unset SMTPSEND_DOMAIN
+    write_bare
+    run timeout 60 "${nameless[@]}" "$SMTPSEND" --dry-run -f s@example.org root <"$message"
+    expect 0 'RCPT TO:<root>'
+    [[ ${output//$'\r'/} == *"$(cat "$message")" ]] || fail "$output"
+    run timeout 60 "${nameless[@]}" "$SMTPSEND" --dry-run --domain x.example \
+        -f s@example.org root <"$message"
+    expect 0 'From: root@x.example (Cron Daemon)'
+}
+
 @test "no recipients, no -t: 64; an unreachable server: 75, as sendmail has it" {
     start
     sendmail -i

@@ -9,7 +9,7 @@
 void header_init(struct header *h)
 {
     *h = (struct header){.count = 0};
-    buf_init(&h->bytes, HEADER_MAX);
+    buf_init(&h->bytes, HEADER_EDITED_MAX);
     buf_init(&h->added, HEADER_MAX);
 }
 
@@ -255,6 +255,20 @@ void header_remove(struct header *h, const char *name)
         if (header_is_called(h, &h->fields[i], name))
             h->fields[i].removed = true;
     }
+}
+
+int header_replace(struct header *h, size_t index, const struct buf *text, struct err *e)
+{
+    struct field *field = &h->fields[index];
+    size_t start = h->bytes.len;
+
+    buf_add(&h->bytes, text->data, text->len);
+    if (buf_check(&h->bytes, ERR_DATA, "the header", e))
+        return -1;
+    field->value += start - field->start;
+    field->start = start;
+    field->len = text->len;
+    return 0;
 }
 
 bool header_is_8bit(const struct header *h)

@@ -9,7 +9,11 @@
 #include "base/buf.h"
 #include "mail/mailbox.h"
 
-enum { HEADER_MAX = 1024 * 1024, HEADER_LINE_MAX = 64 * 1024 };
+enum {
+    HEADER_MAX = 1024 * 1024, /* as it comes */
+    HEADER_LINE_MAX = 64 * 1024,
+    HEADER_EDITED_MAX = 8 * HEADER_MAX /* with what takes the place of fields */
+};
 
 struct field {
     size_t start, len; /* in bytes.data, CRLF of the last line included */
@@ -19,7 +23,7 @@ struct field {
 };
 
 struct header {
-    struct buf bytes; /* all fields as they came, normalised */
+    struct buf bytes; /* all fields as they came, normalised; then those that replace some */
     struct field *fields;
     size_t count, cap;
     struct buf added; /* fields that we add, in wire form; go before the others */
@@ -58,6 +62,10 @@ int header_sender(const struct header *h, const char *domain, struct buf *out);
 
 /* Mark every field called NAME as removed, in whatever case, folding or spacing. */
 void header_remove(struct header *h, const char *name);
+
+/* Put TEXT, a whole field of the same name in wire form, in the place of field INDEX. -1 with
+ * ERR_DATA where the header would pass HEADER_EDITED_MAX, ERR_OS without memory. */
+int header_replace(struct header *h, size_t index, const struct buf *text, struct err *e);
 
 /* Bytes beyond ASCII in a field that stays. */
 bool header_is_8bit(const struct header *h);

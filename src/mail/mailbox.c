@@ -26,7 +26,11 @@ struct parser {
     struct buf address; /* the address at hand, as it goes into the envelope */
     struct addresses *list;
     bool in_group;
-    const char *why; /* what is wrong, when a function returns -1 */
+    const char *local_end; /* behind the local part at hand, where '@' and a domain would go */
+    bool bare;             /* an address without a domain was seen */
+    struct buf *qualified; /* where the text is copied to, with domains added, or NULL */
+    const char *copied;    /* as far as it is */
+    const char *why;       /* what is wrong, when a function returns -1 */
 };
 
 static int bad(struct parser *p, const char *why)
@@ -79,6 +83,7 @@ static int local_part(struct parser *p)
             return bad(p, p->local.len ? "it has a dot where none can be; quote what is "
                                          "before '@'"
                                        : "there is nothing before '@'");
+        p->local_end = p->t.at;
         if (next_inside(p) < 0)
             return -1;
         if (p->t.now.kind == TOKEN_ATOM || p->t.now.kind == TOKEN_QUOTED ||
@@ -163,6 +168,31 @@ static int domain(struct parser *p)
     return p->why ? -1 : 0;
 }
 
+/* An encoded word is a display name that lost its address: nobody's local part. */
+static bool is_encoded(const struct buf *word)
+{
+    return word->len > 4 && !memcmp(word->data, "=?", 2) &&
+           !memcmp(word->data + word->len - 2, "?=", 2);
+}
+
+/* A local part alone gets the domain: in the address, and in the copy of the text. */
+static void qualify(struct parser *p)
+{
+    if (p->domain) {
+        buf_addch(&p->address, '@');
+        buf_addstr(&p->address, p->domain);
+    }
+    if (is_encoded(&p->local))
+        return;
+    p->bare = true;
+    if (!p->qualified)
+        return;
+    buf_add(p->qualified, p->copied, (size_t)(p->local_end - p->copied));
+    buf_addch(p->qualified, '@');
+    buf_addstr(p->qualified, p->domain);
+    p->copied = p->local_end;
+}
+
 /* addr-spec, or a local part alone; the address is what goes into the envelope. */
 static int addr_spec(struct parser *p)
 {
@@ -175,9 +205,8 @@ static int addr_spec(struct parser *p)
             return -1;
         if (tokens_at(&p->t, '@'))
             return bad(p, "it has a second '@'");
-    } else if (p->domain) {
-        buf_addch(&p->address, '@');
-        buf_addstr(&p->address, p->domain);
+    } else {
+        qualify(p);
     }
     if (p->address.failed)
         return bad(p, "it is longer than 1000 octets");
@@ -420,6 +449,24 @@ int mailbox_field(const char *value, size_t len, const char *default_domain,
     rc = read_list(&p, &count, e);
     parser_release(&p);
     return rc;
+}
+
+bool mailbox_qualify(const char *value, size_t len, const char *domain, struct buf *out)
+{
+    struct err unsaid = ERR_INIT;
+    struct parser p;
+    size_t count;
+    int rc;
+
+    parser_init(&p, ORIGIN_FIELD, value, len, domain);
+    p.qualified = out;
+    p.copied = value;
+    rc = read_list(&p, &count, &unsaid);
+    if (out)
+        buf_add(out, p.copied, (size_t)(value + len - p.copied));
+    parser_release(&p);
+    err_release(&unsaid);
+    return rc == 0 && p.bare;
 }
 
 /* A quoted local part can hold an '@'; no domain ends with a quote. */

@@ -47,6 +47,12 @@ int mailbox_reverse_path(const char *text, const char *domain, struct buf *out, 
 int mailbox_field(const char *value, size_t len, const char *domain, struct addresses *list,
                   struct err *e);
 
+/* True where the value of an address field can be read and has a name without a domain in it.
+ * Where OUT is not NULL, the value is appended to it, with '@' DOMAIN (which must not be NULL
+ * then) behind each such name and all else byte for byte; of use only where the answer is true,
+ * and buf_check tells whether it fitted. An encoded word (RFC 2047) is no such name. */
+bool mailbox_qualify(const char *value, size_t len, const char *domain, struct buf *out);
+
 /* True when ADDRESS, as the functions here make it, is a name without a domain. */
 bool mailbox_is_bare(const char *address);
 

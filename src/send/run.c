@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "mail/mend.h"
 #include "mail/message.h"
+#include "mail/qualify.h"
 #include "send/accounts.h"
 #include "send/dispatch.h"
 #include "send/dry_run.h"
@@ -151,6 +152,15 @@ static int edit_header(struct run *run, struct message_identity who, struct err 
     return status;
 }
 
+/* The domain is looked for only where it is needed: that reads files. */
+static int qualify_names(struct run *run, struct err *e)
+{
+    struct header *header = message_header(run->message);
+    const char *domain = qualify_is_needed(header) ? local_domain(&run->job.local) : NULL;
+
+    return domain ? qualify_header(header, domain, e) : 0;
+}
+
 static int mend_message(struct run *run, struct err *e)
 {
     struct job *job = &run->job;
@@ -172,6 +182,8 @@ static int mend_message(struct run *run, struct err *e)
         who.name = job->local.full_name.data;
     if (!status)
         status = edit_header(run, who, e);
+    if (!status && add)
+        status = qualify_names(run, e);
     if (!status)
         status = message_mend(run->message, add, &who, e);
     buf_release(&own);
