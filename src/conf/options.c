@@ -172,8 +172,8 @@ void options_usage(struct buf *out)
     buf_addstr(
         out,
         "\nS is HOST, HOST:PORT, smtp://, submission:// or submissions://HOST, unix:/PATH\n"
-        "or fd:N; without it smtp://localhost. Settings are also read from\n"
-        "the environment: --tls-ca as SMTPSEND_TLS_CA.\n"
+        "or fd:N; without it smtp://localhost. Settings are also config keys and in the\n"
+        "environment: --tls-ca is tls-ca in smtpsend.conf(5), and SMTPSEND_TLS_CA.\n"
         "  smtpsend --server submissions://me@mail.example.org -t < message\n"
         "  printf 'Subject: hi\\n\\nhello\\n' | smtpsend --server mx.example "
         "a@b.example\n"
