@@ -4,6 +4,7 @@
 #include "conf/places.h"
 #include "send/accounts.h"
 #include "send/run.h"
+#include "send/serve.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -14,7 +15,15 @@
 enum { USAGE_MAX = 16384 };
 
 /* What a run is to do. */
-enum task { TASK_SEND, TASK_DRY_RUN, TASK_HELP, TASK_VERSION, TASK_LIST_QUEUE, TASK_NOTHING };
+enum task {
+    TASK_SEND,
+    TASK_DRY_RUN,
+    TASK_SERVE,
+    TASK_HELP,
+    TASK_VERSION,
+    TASK_LIST_QUEUE,
+    TASK_NOTHING
+};
 
 struct program {
     const char *name; /* as it was called */
@@ -102,11 +111,17 @@ static int read_settings(struct program *p, int argc, char **argv, struct err *e
 static int mode_task(struct program *p, enum task *task, struct err *e)
 {
     const char *mode = p->settings.mode;
+    bool dry_run = p->settings.dry_run;
 
     if (!strcmp(mode, "m")) {
-        *task = TASK_SEND;
+        *task = dry_run ? TASK_DRY_RUN : TASK_SEND;
     } else if (!strcmp(mode, "v")) {
         *task = TASK_DRY_RUN;
+    } else if (!strcmp(mode, "s") && dry_run) {
+        err_set(e, ERR_USAGE, "-bs and --dry-run exclude each other");
+        return err_at(e, STAGE_CONFIG);
+    } else if (!strcmp(mode, "s")) {
+        *task = TASK_SERVE;
     } else if (!strcmp(mode, "p")) {
         *task = TASK_LIST_QUEUE;
     } else if (!strcmp(mode, "i")) {
@@ -163,6 +178,29 @@ static int send_message(struct program *p, bool dry_run)
                                         .input = STDIN_FILENO,
                                         .sendmail = p->sendmail,
                                         .dry_run = dry_run};
+
+    return run_send(&request, &p->report);
+}
+
+/* The client names sender and recipients. */
+static int serve(struct program *p)
+{
+    struct err e = ERR_INIT;
+    int status;
+
+    if (!*p->recipients)
+        return serve_run(&p->layers, STDIN_FILENO, STDOUT_FILENO, &p->report);
+    err_set(&e, ERR_USAGE, "-bs takes its recipients from the client, not as arguments");
+    err_at(&e, STAGE_CONFIG);
+    report_error(&p->report, &e, NULL);
+    status = err_exit_status(e.kind);
+    err_release(&e);
+    return status;
+}
+
+/* Read the config, then do what is to be done with it. */
+static int use_config(struct program *p, enum task task)
+{
     struct problems problems = {0};
     struct config_paths paths;
     int status;
@@ -175,7 +213,7 @@ static int send_message(struct program *p, bool dry_run)
     status = say_problems(p, &problems);
     problems_release(&problems);
     if (!status)
-        status = run_send(&request, &p->report);
+        status = task == TASK_SERVE ? serve(p) : send_message(p, task == TASK_DRY_RUN);
     config_paths_release(&paths);
     return status;
 }
@@ -185,7 +223,8 @@ static int perform(struct program *p, enum task task, struct err *e)
     switch (task) {
     case TASK_SEND:
     case TASK_DRY_RUN:
-        return send_message(p, task == TASK_DRY_RUN);
+    case TASK_SERVE:
+        return use_config(p, task);
     case TASK_HELP:
         return print_help(e);
     case TASK_VERSION:

@@ -9,6 +9,7 @@
 struct secret {
     size_t mapped; /* bytes of the whole mapping, this head included */
     size_t length;
+    size_t shares;
     char bytes[];
 };
 
@@ -40,8 +41,15 @@ struct secret *secret_take(char *data, size_t len, struct err *e)
     (void)madvise(s, mapped, MADV_WIPEONFORK);
     s->mapped = mapped;
     s->length = len;
+    s->shares = 1;
     memcpy(s->bytes, data, len);
     explicit_bzero(data, len);
+    return s;
+}
+
+struct secret *secret_share(struct secret *s)
+{
+    s->shares++;
     return s;
 }
 
@@ -49,7 +57,7 @@ void secret_free(struct secret *s)
 {
     size_t mapped;
 
-    if (!s)
+    if (!s || --s->shares)
         return;
     mapped = s->mapped;
     explicit_bzero(s, mapped);

@@ -16,6 +16,9 @@ struct secret;
  * there is no memory. */
 struct secret *secret_take(char *data, size_t len, struct err *e);
 
+/* The same secret once more: it is there until each has been freed. */
+struct secret *secret_share(struct secret *s);
+
 /* Wipe and free; NULL is allowed. */
 void secret_free(struct secret *s);
 

@@ -31,23 +31,24 @@ static void keep_strongest(struct settings *settings, const char *const *names,
 }
 
 /* Where the password itself stands, the strongest place first. */
-static struct secret **stated_password(struct layers *layers, struct config_part *account,
-                                       enum setting_source *source)
+static struct secret *stated_password(const struct layers *layers,
+                                      const struct config_part *account,
+                                      enum setting_source *source)
 {
     if (layers->password) {
         *source = FROM_ENVIRONMENT;
-        return &layers->password;
+        return layers->password;
     }
     if (account && account->password) {
         *source = FROM_ACCOUNT;
-        return &account->password;
+        return account->password;
     }
     *source = layers->config.general.password ? FROM_CONFIG : FROM_DEFAULT;
-    return &layers->config.general.password;
+    return layers->config.general.password;
 }
 
-struct secret *layers_take_password(struct layers *layers, struct config_part *account,
-                                    struct settings *settings)
+struct secret *layers_password(const struct layers *layers, const struct config_part *account,
+                               struct settings *settings)
 {
     static const char *const ways[] = {"password-file", "password-command", "netrc"};
     static const char *const token_ways[] = {"token-file", "token-command"};
@@ -55,13 +56,11 @@ struct secret *layers_take_password(struct layers *layers, struct config_part *a
                                     &settings->netrc};
     const char **const token_members[] = {&settings->token_file, &settings->token_command};
     enum setting_source source;
-    struct secret **stated = stated_password(layers, account, &source);
-    struct secret *password = *stated;
+    struct secret *password = stated_password(layers, account, &source);
 
     keep_strongest(settings, ways, members, 3, source);
     keep_strongest(settings, token_ways, token_members, 2, FROM_DEFAULT);
-    *stated = NULL;
-    return password;
+    return password ? secret_share(password) : NULL;
 }
 
 static const struct assignment *last_from(const struct assignments *list)

@@ -17,10 +17,10 @@ int layers_merge(const struct layers *layers, const struct config_part *account,
                  struct settings *settings, struct err *e);
 
 /* Of several ways to come by the password, or by the token, only those of the strongest place
- * stay in SETTINGS. Returns the password that the environment or the config has itself, moved out
- * of LAYERS, or NULL. */
-struct secret *layers_take_password(struct layers *layers, struct config_part *account,
-                                    struct settings *settings);
+ * stay in SETTINGS. Returns a share of the password that the environment or the config has itself,
+ * or NULL. */
+struct secret *layers_password(const struct layers *layers, const struct config_part *account,
+                               struct settings *settings);
 
 /* The `from` that the config has for ACCOUNT (or NULL), whatever stronger places say, or NULL. */
 const struct assignment *layers_config_from(const struct layers *layers,

@@ -96,6 +96,11 @@ static int grow_list(struct addresses *list)
     return 0;
 }
 
+long addresses_find(const struct addresses *list, const char *address)
+{
+    return list->slots ? (long)*find_slot(list, address) - 1 : -1;
+}
+
 int addresses_add(struct addresses *list, const char *address, struct err *e)
 {
     size_t *slot;

@@ -29,6 +29,9 @@ void addresses_release(struct addresses *list);
 /* Add a copy of ADDRESS unless the set has it. 0, or -1 with ERR_OS. */
 int addresses_add(struct addresses *list, const char *address, struct err *e);
 
+/* The index of ADDRESS in the set, or -1. */
+long addresses_find(const struct addresses *list, const char *address);
+
 /* Parse one recipient argument: an address, `Name <address>`, a group, or a comma list of these,
  * and add what it holds to LIST. A name without '@' gets '@' DOMAIN when DOMAIN is not NULL, else
  * stays bare. -1 with ERR_USAGE (what is wrong, quoted) when any part of it can't be an address;

@@ -63,7 +63,7 @@ static int take_in(struct message *m, int fd, const struct message_options *opti
                    struct err *e)
 {
     m->streamed = options->stream;
-    if (source_init(&m->source, fd, options->dot_ends, e) < 0)
+    if (source_init(&m->source, fd, options->reader, options->dot_ends, e) < 0)
         return -1;
     if (m->source.kind == SOURCE_STREAM && !m->streamed &&
         source_keep(&m->source, MESSAGE_IN_MEMORY, e) < 0)

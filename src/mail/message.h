@@ -11,9 +11,7 @@
 
 #include "base/err.h"
 #include "mail/header.h"
-
-#include <stdint.h>
-#include <sys/types.h>
+#include "mail/source.h"
 
 enum { MESSAGE_IN_MEMORY = 1024 * 1024 };
 
@@ -29,6 +27,7 @@ struct message_facts {
 struct message_options {
     bool stream;   /* send as it is read: only the header is taken before */
     bool dot_ends; /* input is a terminal: a line that is a lone dot ends it */
+    const struct source_reader *reader; /* in place of the descriptor; or NULL */
 };
 
 struct message;

@@ -16,7 +16,8 @@ int refuse_nul(struct err *e)
     return err_hint(e, "encode binary data (MIME base64); turn UTF-16 text into UTF-8");
 }
 
-int source_init(struct source *s, int fd, bool dot_ends, struct err *e)
+int source_init(struct source *s, int fd, const struct source_reader *reader, bool dot_ends,
+                struct err *e)
 {
     *s = (struct source){.kind = SOURCE_STREAM,
                          .fd = fd,
@@ -25,7 +26,9 @@ int source_init(struct source *s, int fd, bool dot_ends, struct err *e)
                          .line_start = true};
     buf_init(&s->memory, 0);
     buf_init(&s->back, SIZE_MAX);
-    if (fstat(fd, &s->at_first) < 0)
+    if (reader)
+        s->reader = *reader;
+    else if (fstat(fd, &s->at_first) < 0)
         return err_system(e, ERR_IO, errno, "can't read the message");
     if (S_ISREG(s->at_first.st_mode)) {
         s->base = lseek(fd, 0, SEEK_CUR);
@@ -58,6 +61,8 @@ static ssize_t read_some(struct source *s, char *to, size_t room, size_t ahead)
     for (;;) {
         if (s->kind == SOURCE_FILE)
             n = pread(s->fd, to, room, s->base + (off_t)(s->pos + ahead));
+        else if (s->reader.read)
+            return s->reader.read(s->reader.ctx, to, room);
         else
             n = read(s->fd, to, room);
         if (n >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK))

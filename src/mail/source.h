@@ -15,6 +15,12 @@
 
 enum { SOURCE_WINDOW = 256 * 1024 };
 
+/* Who hands out the bytes where no descriptor does: read(2) with CTX in place of one. */
+struct source_reader {
+    ssize_t (*read)(void *ctx, char *to, size_t room);
+    void *ctx;
+};
+
 enum source_kind {
     SOURCE_FILE,
     SOURCE_MEMORY,
@@ -23,13 +29,14 @@ enum source_kind {
 
 struct source {
     enum source_kind kind;
-    int fd;               /* not ours, unless OWN_FD */
-    bool own_fd;          /* the temporary file */
-    struct stat at_first; /* of a file: what it was before any of it was read */
-    off_t base;           /* of a file: where its part of the message starts */
-    uint64_t pos;         /* bytes from there to the end of the window */
-    uint64_t end;         /* where the input ends, UINT64_MAX while unknown */
-    const char *window;   /* the bytes at hand */
+    int fd;                      /* not ours, unless OWN_FD */
+    bool own_fd;                 /* the temporary file */
+    struct source_reader reader; /* in place of FD, until all is kept */
+    struct stat at_first;        /* of a file: what it was before any of it was read */
+    off_t base;                  /* of a file: where its part of the message starts */
+    uint64_t pos;                /* bytes from there to the end of the window */
+    uint64_t end;                /* where the input ends, UINT64_MAX while unknown */
+    const char *window;          /* the bytes at hand */
     size_t window_len;
     char *block;       /* room for a window, or NULL */
     struct buf memory; /* of SOURCE_MEMORY, all of it */
@@ -40,9 +47,10 @@ struct source {
     bool dot_held;   /* with dot_ends: the next block starts with a dot already read */
 };
 
-/* FD stays the caller's. DOT_ENDS: a line that is a lone dot ends the input and is no part of
+/* FD stays the caller's; READER, where it is not NULL, is read in its place. DOT_ENDS: a line that is a lone dot ends the input and is no part of
  * it. */
-int source_init(struct source *s, int fd, bool dot_ends, struct err *e);
+int source_init(struct source *s, int fd, const struct source_reader *reader, bool dot_ends,
+                struct err *e);
 void source_release(struct source *s);
 
 /* Read a SOURCE_STREAM to its end into memory, or beyond MAX bytes into a temporary file; the

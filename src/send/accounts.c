@@ -41,13 +41,8 @@ void accounts_check(const struct layers *layers, struct problems *problems)
         check(&config_alone, &layers->config.accounts[i], problems);
 }
 
-static struct config_part *part_of(struct layers *layers, const struct config_part *account)
-{
-    return account ? &layers->config.accounts[account - layers->config.accounts] : NULL;
-}
-
-int accounts_choose(struct layers *layers, const struct settings *settings,
-                    struct config_part **account, struct err *e)
+int accounts_choose(const struct layers *layers, const struct settings *settings,
+                    const struct config_part **account, struct err *e)
 {
     const char *name = settings->account;
     struct buf shown;
@@ -55,7 +50,7 @@ int accounts_choose(struct layers *layers, const struct settings *settings,
     *account = NULL;
     if (!name)
         return config_matches_senders(&layers->config) ? 0 : 1;
-    *account = part_of(layers, config_account(&layers->config, name));
+    *account = config_account(&layers->config, name);
     if (*account)
         return 1;
     buf_init(&shown, 256);
@@ -67,7 +62,7 @@ int accounts_choose(struct layers *layers, const struct settings *settings,
     return settings_blame(settings, e);
 }
 
-struct config_part *accounts_match(struct layers *layers, const char *reverse_path)
+const struct config_part *accounts_match(const struct layers *layers, const char *reverse_path)
 {
-    return part_of(layers, config_match(&layers->config, reverse_path));
+    return config_match(&layers->config, reverse_path);
 }

@@ -6,40 +6,20 @@
 #include <string.h>
 
 /* RFC 2852 section 4 and RFC 4865 section 4: up to nine digits of seconds. */
-enum { WORD_MAX = 16, SECONDS_MAX = 999999999, ENVID_MAX = 100 };
-
-static unsigned notify_bit(const char *word)
-{
-    static const struct {
-        const char *word;
-        unsigned bit;
-    } words[] = {{"never", NOTIFY_NEVER},
-                 {"success", NOTIFY_SUCCESS},
-                 {"failure", NOTIFY_FAILURE},
-                 {"delay", NOTIFY_DELAY}};
-    size_t i;
-
-    for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        if (text_same(word, words[i].word))
-            return words[i].bit;
-    }
-    return 0;
-}
+enum { WORD_MAX = 16, SECONDS_MAX = 999999999 };
 
 /* RFC 3461 section 4.1: NEVER stands alone. */
 static int parse_notify(struct extensions *x, const char *list, struct err *e)
 {
     unsigned bit, *notify = &x->notify;
-    char word[WORD_MAX];
     size_t n;
 
     for (; list; list = list[n] ? list + n + 1 : NULL) {
         n = strcspn(list, ",");
-        snprintf(word, sizeof(word), "%.*s", (int)(n < WORD_MAX ? n : WORD_MAX), list);
-        bit = notify_bit(word);
+        bit = extensions_notify_bit(list, n);
         if (!bit)
-            return err_set(e, ERR_USAGE, "-N: '%s' is not never, success, failure or delay",
-                           word);
+            return err_set(e, ERR_USAGE, "-N: '%.*s' is not never, success, failure or delay",
+                           (int)(n < WORD_MAX ? n : WORD_MAX), list);
         *notify |= bit;
     }
     if ((*notify & NOTIFY_NEVER) && *notify != NOTIFY_NEVER)

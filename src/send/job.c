@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 enum { NAME_MAX_BYTES = 512, PATH_MAX_BYTES = 1024 };
 
@@ -169,7 +170,7 @@ static int understand(struct job *job, const struct settings *settings, struct e
 int job_init(struct job *job, const struct settings *settings, char **recipients, struct err *e)
 {
     if (understand(job, settings, e) || identity_find(job, e) || settle_server(job, e) ||
-        check_descriptor(job, e) || recipients_take_words(job, recipients, e)) {
+        check_descriptor(job, e) || (recipients && recipients_take_words(job, recipients, e))) {
         err_at(e, STAGE_CONFIG);
         return settings_blame(settings, e);
     }
@@ -222,4 +223,48 @@ int job_arm(struct job *job, struct secret **taken, struct err *e)
             return -1;
     }
     return identity_arm(job, taken, e);
+}
+
+void job_session(const struct job *job, const struct sink *sink, struct session_wishes *wishes)
+{
+    const struct settings *s = job->settings;
+
+    *wishes = (struct session_wishes){
+        .server = &job->server,
+        .family = s->ipv4   ? AF_INET
+                  : s->ipv6 ? AF_INET6
+                            : AF_UNSPEC,
+        .connect_timeout_ms = s->connect_timeout_ms,
+        .send_buffer = job->send_buffer,
+        .receive_buffer = job->receive_buffer,
+        .dialog = {.timeout_ms = s->timeout_ms, .run = job->run, .sink = sink},
+        .tls = job->tls,
+        .tls_waived = s->tls_insecure,
+        .helo = job->helo.len ? job->helo.data : NULL,
+        .pipelining = !s->pipelining || !text_same(s->pipelining, "off"),
+        .identity = job->authenticates ? &job->identity : NULL,
+        .mechanisms = job->mechanisms_chosen ? job->mechanisms : NULL,
+        .cleartext_auth = s->allow_cleartext_auth,
+    };
+}
+
+enum chunking job_chunking(const struct job *job)
+{
+    const char *wish = job->settings->chunking;
+
+    if (wish && text_same(wish, "off"))
+        return CHUNKING_OFF;
+    return wish && text_same(wish, "early") ? CHUNKING_EARLY : CHUNKING_AUTO;
+}
+
+void job_warn(const struct job *job, const struct sink *sink)
+{
+    const struct settings *s = job->settings;
+
+    if (s->tls_insecure && job->tls)
+        sink_say(sink, EVENT_WARNING, STAGE_TLS,
+                 "--tls-insecure: whoever answers gets the message and the password");
+    if (s->body && !text_same(s->body, "7bit") && !text_same(s->body, "8bitmime"))
+        sink_say(sink, EVENT_WARNING, STAGE_CONFIG,
+                 "-B: neither 7bit nor 8bitmime, the message itself decides");
 }

@@ -13,6 +13,7 @@
 #include "send/delivery.h"
 #include "send/local.h"
 #include "smtp/sasl.h"
+#include "smtp/transaction.h"
 
 enum { JOB_MECHANISMS_MAX = 16 };
 
@@ -37,7 +38,7 @@ struct job {
     bool mechanisms_chosen; /* false: auto */
 };
 
-/* Understand SETTINGS and the recipient words. -1 with ERR_USAGE, ERR_CONFIG, ...; job_release
+/* Understand SETTINGS and the recipient words; RECIPIENTS is NULL where others name them. -1 with ERR_USAGE, ERR_CONFIG, ...; job_release
  * frees what JOB holds in either case. */
 int job_init(struct job *job, const struct settings *settings, char **recipients,
              struct err *e);
@@ -50,5 +51,12 @@ void job_release(struct job *job);
 /* Load trust anchors and fetch the secret, so that what can go wrong with them does so before the
  * message is read. TAKEN is what SMTPSEND_PASSWORD held, or NULL; the job takes it. */
 int job_arm(struct job *job, struct secret **taken, struct err *e);
+
+/* What the armed JOB wishes of a session, and of its transactions. WISHES points into JOB. */
+void job_session(const struct job *job, const struct sink *sink, struct session_wishes *wishes);
+enum chunking job_chunking(const struct job *job);
+
+/* Warn of what was asked for and is not safe, or makes no sense. */
+void job_warn(const struct job *job, const struct sink *sink);
 
 #endif

@@ -6,6 +6,8 @@ static int expand(struct job *job, struct addresses *list, struct err *e)
     struct addresses expanded;
     size_t i = 0;
 
+    if (!job->settings->aliases)
+        return 0;
     while (i < list->count && !mailbox_is_bare(list->at[i]))
         i++;
     if (i == list->count)
@@ -22,8 +24,8 @@ static int expand(struct job *job, struct addresses *list, struct err *e)
     return 0;
 }
 
-/* Add the addresses of LIST, bare ones at the job's domain, and release it. */
-static int settle(struct job *job, struct addresses *list, struct err *e)
+/* Add to OUT the addresses of LIST, bare ones at the job's domain, and release LIST. */
+static int settle(struct job *job, struct addresses *list, struct addresses *out, struct err *e)
 {
     int status = expand(job, list, e);
     size_t i;
@@ -32,9 +34,9 @@ static int settle(struct job *job, struct addresses *list, struct err *e)
         const char *address = list->at[i];
 
         if (mailbox_is_bare(address))
-            status = mailbox_argument(address, local_domain(&job->local), &job->recipients, e);
+            status = mailbox_argument(address, local_domain(&job->local), out, e);
         else
-            status = addresses_add(&job->recipients, address, e);
+            status = addresses_add(out, address, e);
     }
     addresses_release(list);
     return status;
@@ -66,7 +68,7 @@ int recipients_take_words(struct job *job, char **words, struct err *e)
     } else if (take_words(job, words, true, &list, e)) {
         addresses_release(&list);
         return -1;
-    } else if (settle(job, &list, e)) {
+    } else if (settle(job, &list, &job->recipients, e)) {
         return -1;
     }
     if (!job->recipients.count && !job->settings->header_recipients) {
@@ -87,7 +89,7 @@ int recipients_take_header(struct job *job, const struct header *header, struct 
     } else if (header_recipients(header, NULL, &list, e)) {
         addresses_release(&list);
         return -1;
-    } else if (settle(job, &list, e)) {
+    } else if (settle(job, &list, &job->recipients, e)) {
         return -1;
     }
     if (!job->recipients.count) {
@@ -95,4 +97,15 @@ int recipients_take_header(struct job *job, const struct header *header, struct 
         return err_hint(e, "the message needs a To, Cc or Bcc field");
     }
     return 0;
+}
+
+int recipients_of_path(struct job *job, const char *path, struct addresses *out, struct err *e)
+{
+    struct addresses list;
+
+    addresses_init(&list);
+    if (!mailbox_argument(path, NULL, &list, e))
+        return settle(job, &list, out, e);
+    addresses_release(&list);
+    return -1;
 }

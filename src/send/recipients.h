@@ -17,4 +17,8 @@ int recipients_take_words(struct job *job, char **words, struct err *e);
  * the job has no recipient then; else as above. */
 int recipients_take_header(struct job *job, const struct header *header, struct err *e);
 
+/* Add to OUT what PATH, a forward-path with its angle brackets (RFC 5321 section 4.1.2), stands for.
+ * -1 with ERR_USAGE where it is no address, else as above. */
+int recipients_of_path(struct job *job, const char *path, struct addresses *out, struct err *e);
+
 #endif

@@ -118,6 +118,17 @@ static void add_hint(struct buf *line, const char *hint)
     }
 }
 
+void report_describe(struct buf *line, const struct err *e, const char *recipient)
+{
+    if (e->stage != STAGE_NONE)
+        add_place(line, e->stage, recipient);
+    text_escape(line, e->message, strlen(e->message));
+    if (e->code) {
+        buf_addstr(line, ": ");
+        add_reply(line, e->code, e->said ? e->said : "", e->said ? strlen(e->said) : 0);
+    }
+}
+
 void report_error(const struct report *report, const struct err *e, const char *recipient)
 {
     struct buf line;
@@ -126,13 +137,7 @@ void report_error(const struct report *report, const struct err *e, const char *
         return;
     buf_init(&line, LINE_MAX_BYTES);
     buf_addstr(&line, "smtpsend: ");
-    if (e->stage != STAGE_NONE)
-        add_place(&line, e->stage, recipient);
-    text_escape(&line, e->message, strlen(e->message));
-    if (e->code) {
-        buf_addstr(&line, ": ");
-        add_reply(&line, e->code, e->said ? e->said : "", e->said ? strlen(e->said) : 0);
-    }
+    report_describe(&line, e, recipient);
     add_hint(&line, e->hint);
     finish_line(&line);
 }

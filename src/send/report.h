@@ -24,6 +24,9 @@ struct sink report_sink(struct report *report);
 /* One line for what went wrong: stage, recipient or NULL, message, the server's words, hint. */
 void report_error(const struct report *report, const struct err *e, const char *recipient);
 
+/* Append the same without the hint and what is around it, for others than the user. */
+void report_describe(struct buf *line, const struct err *e, const char *recipient);
+
 /* A line for each recipient that was refused. AUTHENTICATED shapes the hints. */
 void report_recipients(const struct report *report, const struct envelope *envelope,
                        bool authenticated);

@@ -6,7 +6,7 @@
 #include "send/report.h"
 
 struct run_request {
-    struct layers *layers;
+    const struct layers *layers;
     char **recipients; /* words, ended by NULL */
     int input;
     bool sendmail; /* called by that name: the header does not say who sends */

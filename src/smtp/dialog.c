@@ -443,17 +443,21 @@ int dialog_queue(struct dialog *d, const struct command *c, const char *text,
     return d->out.len >= FLIGHT ? ended(d, flush(d, e)) : 0;
 }
 
-int dialog_drain(struct dialog *d, struct err *e)
+/* Deal with all replies that are awaited but those to the last REST commands. */
+static int await_replies(struct dialog *d, size_t rest, struct err *e)
 {
-    if (flush(d, e))
-        return ended(d, -1);
-    while (d->flight.count) {
+    while (d->flight.count > rest) {
         enum stage stage = awaited_stage(d, STAGE_NONE);
 
         if (read_reply(d, stage, stage_deadline(d, stage), e))
-            return ended(d, -1);
+            return -1;
     }
     return 0;
+}
+
+int dialog_drain(struct dialog *d, struct err *e)
+{
+    return ended(d, flush(d, e) || await_replies(d, 0, e) ? -1 : 0);
 }
 
 int dialog_ask(struct dialog *d, enum stage stage, const char *text, const char *shown,
@@ -469,6 +473,11 @@ int dialog_ask(struct dialog *d, enum stage stage, const char *text, const char 
     d->secret = NULL;
     *reply = &d->reply;
     return status;
+}
+
+const struct reply *dialog_reply(const struct dialog *d)
+{
+    return &d->reply;
 }
 
 int dialog_greeting(struct dialog *d, const struct reply **reply, struct err *e)
@@ -530,18 +539,6 @@ bool dialog_body_sent(const struct dialog *d)
     return !d->body_open;
 }
 
-/* All but QUIT's reply. */
-static int read_verdict(struct dialog *d, bool then_quit, struct err *e)
-{
-    while (d->flight.count > (then_quit ? 1u : 0u)) {
-        enum stage stage = awaited_stage(d, STAGE_NONE);
-
-        if (read_reply(d, stage, stage_deadline(d, stage), e))
-            return -1;
-    }
-    return 0;
-}
-
 int dialog_end_body(struct dialog *d, const struct command *dot, bool then_quit,
                     const struct dialog_handler *handler, struct err *e)
 {
@@ -559,7 +556,7 @@ int dialog_end_body(struct dialog *d, const struct command *dot, bool then_quit,
     if (flush_at(d, STAGE_BODY, e))
         return ended(d, -1);
     d->body_open = d->body_begun = false;
-    return ended(d, read_verdict(d, then_quit, e));
+    return ended(d, await_replies(d, then_quit, e));
 }
 
 int dialog_start_tls(struct dialog *d, struct stream *tls, struct err *e)

@@ -52,6 +52,9 @@ int dialog_greeting(struct dialog *d, const struct reply **reply, struct err *e)
 int dialog_ask(struct dialog *d, enum stage stage, const char *text, const char *shown,
                const struct reply **reply, struct err *e);
 
+/* The reply that came last. Valid until the next call of any function here that sends or waits. */
+const struct reply *dialog_reply(const struct dialog *d);
+
 /* Queue TEXT; its reply goes to HANDLER, which must stay until the next dialog_drain. */
 int dialog_queue(struct dialog *d, const struct command *c, const char *text,
                  const struct dialog_handler *handler, struct err *e);

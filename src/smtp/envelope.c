@@ -10,12 +10,28 @@ int envelope_init(struct envelope *envelope, const char *reverse_path, char **ad
 {
     size_t i;
 
-    *envelope = (struct envelope){.reverse_path = reverse_path, .count = count};
+    *envelope = (struct envelope){.reverse_path = reverse_path, .count = count, .cap = count};
     envelope->recipients = calloc(count ? count : 1, sizeof(*envelope->recipients));
     if (!envelope->recipients)
         return err_set(e, ERR_OS, "no memory for %zu recipients", count);
     for (i = 0; i < count; i++)
         envelope->recipients[i].address = addresses[i];
+    return 0;
+}
+
+int envelope_add(struct envelope *envelope, const char *address, struct err *e)
+{
+    size_t cap = envelope->cap ? envelope->cap * 2 : 8;
+    struct recipient *more;
+
+    if (envelope->count == envelope->cap) {
+        more = realloc(envelope->recipients, cap * sizeof(*more));
+        if (!more)
+            return err_set(e, ERR_OS, "no memory for %zu recipients", cap);
+        envelope->recipients = more;
+        envelope->cap = cap;
+    }
+    envelope->recipients[envelope->count++] = (struct recipient){.address = address};
     return 0;
 }
 

@@ -27,14 +27,17 @@ struct recipient {
 struct envelope {
     const char *reverse_path; /* "" is the null reverse-path */
     struct recipient *recipients;
-    size_t count;
-    bool require_all; /* send to nobody unless every recipient is accepted */
+    size_t count, cap; /* CAP: room for so many */
+    bool require_all;  /* send to nobody unless every recipient is accepted */
 };
 
 /* Recipients from COUNT addresses, which must outlive E. -1 with ERR_OS. */
 int envelope_init(struct envelope *envelope, const char *reverse_path, char **addresses,
                   size_t count, struct err *e);
 void envelope_release(struct envelope *envelope);
+
+/* Add a recipient; ADDRESS must outlive ENVELOPE. -1 with ERR_OS. */
+int envelope_add(struct envelope *envelope, const char *address, struct err *e);
 
 /* The recipient failed at STAGE for reason KIND, in the words of REPLY. */
 void recipient_fail(struct recipient *r, enum stage stage, enum err_kind kind,

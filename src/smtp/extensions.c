@@ -103,16 +103,18 @@ static int check_addresses(const struct session *s, const struct envelope *envel
 }
 
 int extensions_check(const struct session *s, const struct extensions *x,
-                     const struct envelope *envelope, const struct message *message,
-                     struct err *e)
+                     const struct envelope *envelope, struct err *e)
+{
+    if (check_options(s, x, e) || check_times(&s->caps, x, e))
+        return -1;
+    return offers(s, CAP_SMTPUTF8) ? 0 : check_addresses(s, envelope, e);
+}
+
+int extensions_check_size(const struct session *s, const struct message *message, struct err *e)
 {
     const struct message_facts *facts = message_facts(message);
     uint64_t limit = s->caps.size_limit;
 
-    if (check_options(s, x, e) || check_times(&s->caps, x, e))
-        return -1;
-    if (!offers(s, CAP_SMTPUTF8) && check_addresses(s, envelope, e))
-        return -1;
     if (facts->known && limit && facts->size > limit) {
         err_set(e, ERR_UNAVAILABLE,
                 "the message has %" PRIu64 " bytes and the server takes at most %" PRIu64,
@@ -144,14 +146,15 @@ void extensions_mail(const struct session *s, const struct extensions *x,
                      const struct envelope *envelope, const struct message *message, bool prdr,
                      struct buf *out)
 {
-    const struct message_facts *facts = message_facts(message);
+    const struct message_facts unknown = {.size = (uint64_t)x->size};
+    const struct message_facts *facts = message ? message_facts(message) : &unknown;
 
-    if (offers(s, CAP_SIZE) && facts->known)
+    if (offers(s, CAP_SIZE) && (facts->known || x->size))
         buf_addf(out, " SIZE=%" PRIu64, facts->size);
     if (offers(s, CAP_8BITMIME) &&
         (!facts->known || x->declare_8bit || facts->body_8bit || facts->header_8bit))
         buf_addstr(out, " BODY=8BITMIME");
-    if (offers(s, CAP_SMTPUTF8) && envelope_needs_utf8(envelope))
+    if (offers(s, CAP_SMTPUTF8) && (x->utf8 || envelope_needs_utf8(envelope)))
         buf_addstr(out, " SMTPUTF8");
     if (offers(s, CAP_DSN) && x->ret)
         buf_addf(out, " RET=%s", x->ret);
@@ -173,22 +176,40 @@ void extensions_mail(const struct session *s, const struct extensions *x,
         buf_addstr(out, " PRDR");
 }
 
+static const struct {
+    unsigned bit;
+    const char *word;
+} notify_words[] = {{NOTIFY_NEVER, "NEVER"},
+                    {NOTIFY_SUCCESS, "SUCCESS"},
+                    {NOTIFY_FAILURE, "FAILURE"},
+                    {NOTIFY_DELAY, "DELAY"}};
+
+enum { NOTIFY_WORDS = sizeof(notify_words) / sizeof(notify_words[0]) };
+
+unsigned extensions_notify_bit(const char *word, size_t len)
+{
+    size_t i;
+
+    for (i = 0; i < NOTIFY_WORDS; i++) {
+        if (text_same_n(word, len, notify_words[i].word))
+            return notify_words[i].bit;
+    }
+    return 0;
+}
+
 void extensions_rcpt(const struct session *s, const struct extensions *x, struct buf *out)
 {
-    static const struct {
-        unsigned bit;
-        const char *word;
-    } words[] = {{NOTIFY_NEVER, "NEVER"},
-                 {NOTIFY_SUCCESS, "SUCCESS"},
-                 {NOTIFY_FAILURE, "FAILURE"},
-                 {NOTIFY_DELAY, "DELAY"}};
     const char *separator = " NOTIFY=";
     size_t i;
 
-    for (i = 0; offers(s, CAP_DSN) && i < sizeof(words) / sizeof(words[0]); i++) {
-        if (x->notify & words[i].bit) {
-            buf_addf(out, "%s%s", separator, words[i].word);
+    if (!offers(s, CAP_DSN))
+        return;
+    for (i = 0; i < NOTIFY_WORDS; i++) {
+        if (x->notify & notify_words[i].bit) {
+            buf_addf(out, "%s%s", separator, notify_words[i].word);
             separator = ",";
         }
     }
+    if (x->orcpt)
+        buf_addf(out, " ORCPT=%s", x->orcpt);
 }

@@ -9,6 +9,8 @@
 #include "smtp/envelope.h"
 #include "smtp/session.h"
 
+enum { ENVID_MAX = 100 }; /* characters before they are encoded (RFC 3461 section 4.4) */
+
 /* RFC 3461 section 4.1. */
 enum { NOTIFY_NEVER = 1, NOTIFY_SUCCESS = 2, NOTIFY_FAILURE = 4, NOTIFY_DELAY = 8 };
 
@@ -25,12 +27,24 @@ struct extensions {
     bool require_tls;  /* RFC 8689 */
     bool declare_8bit; /* BODY=8BITMIME although the message would not need it */
     bool force_7bit;   /* the message is to be 7-bit, whatever the server offers */
+    /* Of a message that is not there yet: */
+    bool utf8;    /* its sender may need SMTPUTF8 for recipients and header (RFC 6531) */
+    int64_t size; /* octets, as its sender guesses (RFC 1870); 0: no guess */
+    /* Of one recipient: */
+    const char
+        *orcpt; /* ORCPT's value as it goes on the wire (RFC 3461 section 4.2), or NULL */
 };
 
-/* Check what MESSAGE, ENVELOPE and X need against what the server of S offers. */
+/* The bit of a word of -N or NOTIFY= (LEN bytes, any case), or 0. */
+unsigned extensions_notify_bit(const char *word, size_t len);
+
+/* Check what ENVELOPE and X need against what the server of S offers. */
 int extensions_check(const struct session *s, const struct extensions *x,
-                     const struct envelope *envelope, const struct message *message,
-                     struct err *e);
+                     const struct envelope *envelope, struct err *e);
+
+/* Check the size of MESSAGE against the server's limit. */
+int extensions_check_size(const struct session *s, const struct message *message,
+                          struct err *e);
 
 /* Append ADDRESS as the server of S can take it: with an ASCII domain (RFC 5891) where it lacks
  * SMTPUTF8 (RFC 6531). -1 with ERR_UNAVAILABLE where the local part is beyond ASCII then. */
@@ -40,7 +54,8 @@ int extensions_address(const struct session *s, const char *address, struct buf 
 /* True where delivery status notifications (RFC 3461) were asked for. */
 bool extensions_want_dsn(const struct extensions *x);
 
-/* Append the parameters of MAIL, each with a blank before it. */
+/* Append the parameters of MAIL, each with a blank before it. MESSAGE is NULL where it is not there
+ * yet. */
 void extensions_mail(const struct session *s, const struct extensions *x,
                      const struct envelope *envelope, const struct message *message, bool prdr,
                      struct buf *out);

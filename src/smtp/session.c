@@ -177,6 +177,12 @@ int session_open(struct session *s, const struct session_wishes *wishes, struct 
     return -1;
 }
 
+bool session_takes_more(const struct session *s)
+{
+    return s->dialog && !dialog_is_over(s->dialog) &&
+           (!s->caps.mail_max || s->transactions < s->caps.mail_max);
+}
+
 void session_close(struct session *s)
 {
     if (s->dialog)

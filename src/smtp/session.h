@@ -42,6 +42,10 @@ struct session {
 /* Open a session. 0, or -1 and nothing is left open. */
 int session_open(struct session *s, const struct session_wishes *wishes, struct err *e);
 
+/* True while it can have a further transaction: the server has not ended it, and its limit for
+ * one session (RFC 9422) is not reached. */
+bool session_takes_more(const struct session *s);
+
 /* End it politely with QUIT, unless the server has ended it already. */
 void session_close(struct session *s);
 

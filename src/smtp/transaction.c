@@ -4,18 +4,19 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* One transaction under way: what the replies so far have said. */
 struct transaction {
     struct session *session;
     struct envelope *envelope;
-    struct message *message;
+    struct message *message; /* NULL: not known yet */
     struct transaction_result *result;
     const struct extensions *extensions;
     struct buf text;   /* of the command being made */
     bool mail_refused; /* E of the transaction says why; replies after it mean nothing */
-    const struct dialog_handler handler;
+    struct dialog_handler handler;
     enum chunking chunking;
     size_t limit, asked; /* recipients that the server takes, and that were named */
     bool quit;           /* nothing follows: QUIT goes out with the message's end */
@@ -207,7 +208,8 @@ static int queue_mail(struct transaction *t, struct err *e)
     return status;
 }
 
-static int queue_rcpt(struct transaction *t, size_t index, struct err *e)
+static int queue_rcpt(struct transaction *t, size_t index, const struct extensions *x,
+                      struct err *e)
 {
     const struct recipient *r = &t->envelope->recipients[index];
     struct command c = {.stage = STAGE_RCPT, .recipient = r->address, .index = index};
@@ -219,7 +221,7 @@ static int queue_rcpt(struct transaction *t, size_t index, struct err *e)
     if (extensions_address(t->session, r->address, &t->text, e))
         return -1;
     buf_addch(&t->text, '>');
-    extensions_rcpt(t->session, t->extensions, &t->text);
+    extensions_rcpt(t->session, x, &t->text);
     status = buf_check(&t->text, ERR_USAGE, "the RCPT command", e);
     return status ? status : dialog_queue(t->session->dialog, &c, t->text.data, &t->handler, e);
 }
@@ -336,6 +338,13 @@ static bool goes_on(const struct transaction *t)
     return !t->mail_refused && !dialog_is_over(t->session->dialog);
 }
 
+/* MAIL, which begins the transaction. */
+static int begin(struct transaction *t, struct err *e)
+{
+    t->session->transactions++;
+    return (t->session->unfinished && queue_rset(t, e)) || queue_mail(t, e) ? -1 : 0;
+}
+
 /* MAIL, all RCPTs and, where commands may be in flight together, DATA: one flight. With
  * require_all DATA has to wait for the verdict on every recipient. */
 static int send_envelope(struct transaction *t, struct err *e)
@@ -343,10 +352,11 @@ static int send_envelope(struct transaction *t, struct err *e)
     struct dialog *d = t->session->dialog;
     size_t i;
 
-    if ((t->session->unfinished && queue_rset(t, e)) || queue_mail(t, e))
+    if (begin(t, e))
         return -1;
     for (i = 0; i < t->envelope->count && t->asked < t->limit && goes_on(t); i++) {
-        if (t->envelope->recipients[i].delivery == DELIVERY_WAITING && queue_rcpt(t, i, e))
+        if (t->envelope->recipients[i].delivery == DELIVERY_WAITING &&
+            queue_rcpt(t, i, t->extensions, e))
             return -1;
     }
     if (!offers(t, CAP_PIPELINING) || t->envelope->require_all || !goes_on(t))
@@ -404,6 +414,15 @@ static int make_7bit(struct transaction *t, struct err *e)
     return message_downgrade(t->message, e);
 }
 
+/* What is asked for, before MAIL. */
+static int check(struct transaction *t, struct err *e)
+{
+    if (!offers(t, CAP_DSN) && extensions_want_dsn(t->extensions))
+        sink_say(t->session->sink, EVENT_FACT, STAGE_MAIL,
+                 "the server has no DSN: the message goes without the notifications asked for");
+    return extensions_check(t->session, t->extensions, t->envelope, e);
+}
+
 /* How many recipients may be named, how many there are, and what follows from it. */
 static int plan(struct transaction *t, const struct transaction_wishes *wishes, struct err *e)
 {
@@ -420,43 +439,119 @@ static int plan(struct transaction *t, const struct transaction_wishes *wishes, 
     t->prdr = offers(t, CAP_PRDR) && t->limit > 1 && !t->envelope->require_all;
     t->quit = wishes->last && t->limit == waiting && offers(t, CAP_PIPELINING);
     t->chunking = choose_chunking(t, wishes->chunking);
-    if (!offers(t, CAP_DSN) && extensions_want_dsn(t->extensions))
-        sink_say(t->session->sink, EVENT_FACT, STAGE_MAIL,
-                 "the server has no DSN: the message goes without the notifications asked for");
-    if (make_7bit(t, e))
-        return -1;
-    return extensions_check(t->session, t->extensions, t->envelope, t->message, e);
+    return check(t, e) || make_7bit(t, e) || extensions_check_size(t->session, t->message, e)
+               ? -1
+               : 0;
+}
+
+/* Leave it, as STATUS and E say that it went. */
+static int conclude(struct transaction *t, int status, struct err *e)
+{
+    /* What the server said of the sender or the message explains better than how it hung up. */
+    if (t->verdict.kind != ERR_NONE) {
+        err_move(e, &t->verdict);
+        status = -1;
+    } else if (status && nobody_hopes(t)) {
+        err_release(e);
+        status = 0;
+    }
+    t->session->unfinished = !t->forgotten;
+    return status;
+}
+
+static void init(struct transaction *t, struct session *s, struct envelope *envelope,
+                 const struct extensions *x)
+{
+    *t = (struct transaction){.session = s,
+                              .envelope = envelope,
+                              .handler = {answered, t},
+                              .extensions = x,
+                              .verdict = ERR_INIT};
+    buf_init(&t->text, COMMAND_MAX);
+}
+
+static void release(struct transaction *t)
+{
+    err_release(&t->verdict);
+    buf_release(&t->text);
 }
 
 int transaction_send(struct session *s, struct envelope *envelope, struct message *message,
                      const struct transaction_wishes *wishes, struct transaction_result *result,
                      struct err *e)
 {
-    struct transaction t = {.session = s,
-                            .envelope = envelope,
-                            .message = message,
-                            .result = result,
-                            .handler = {answered, &t},
-                            .extensions = wishes->extensions,
-                            .verdict = ERR_INIT};
+    struct transaction t;
     int status;
 
+    init(&t, s, envelope, wishes->extensions);
+    t.message = message;
+    t.result = result;
     *result = (struct transaction_result){0};
-    if (plan(&t, wishes, e))
-        return err_at(e, STAGE_MAIL);
-    buf_init(&t.text, COMMAND_MAX);
-    s->transactions++;
-    status = send_envelope(&t, e) || deliver(&t, e) ? -1 : 0;
-    /* What the server said of the sender or the message explains better than how it hung up. */
-    if (t.verdict.kind != ERR_NONE) {
-        err_move(e, &t.verdict);
-        status = -1;
-    } else if (status && nobody_hopes(&t)) {
-        err_release(e);
-        status = 0;
+    if (plan(&t, wishes, e)) {
+        status = err_at(e, STAGE_MAIL);
+    } else {
+        status = send_envelope(&t, e) || deliver(&t, e) ? -1 : 0;
+        status = conclude(&t, status, e);
     }
-    s->unfinished = !t.forgotten;
-    err_release(&t.verdict);
-    buf_release(&t.text);
+    release(&t);
+    return status;
+}
+
+struct transaction *transaction_new(struct session *s, struct envelope *envelope,
+                                    const struct extensions *x, struct err *e)
+{
+    struct transaction *t = malloc(sizeof(*t));
+
+    if (t)
+        init(t, s, envelope, x);
+    else
+        err_set(e, ERR_OS, "no memory for a transaction");
+    return t;
+}
+
+void transaction_free(struct transaction *t)
+{
+    if (!t)
+        return;
+    release(t);
+    free(t);
+}
+
+int transaction_begin(struct transaction *t, struct err *e)
+{
+    int status;
+
+    if (check(t, e))
+        return err_at(e, STAGE_MAIL);
+    status = begin(t, e) || dialog_drain(t->session->dialog, e) ? -1 : 0;
+    t->session->unfinished = true;
+    if (t->verdict.kind == ERR_NONE)
+        return status;
+    err_move(e, &t->verdict);
+    return -1;
+}
+
+int transaction_recipient(struct transaction *t, size_t index, const struct extensions *x,
+                          struct err *e)
+{
+    return queue_rcpt(t, index, x, e) || dialog_drain(t->session->dialog, e) ? -1 : 0;
+}
+
+int transaction_finish(struct transaction *t, struct message *message, enum chunking wish,
+                       struct transaction_result *result, struct err *e)
+{
+    int status;
+
+    t->message = message;
+    t->result = result;
+    *result = (struct transaction_result){0};
+    t->chunking = choose_chunking(t, wish);
+    if (make_7bit(t, e) || extensions_check_size(t->session, message, e))
+        return err_at(e, STAGE_MESSAGE);
+    status = conclude(t, deliver(t, e), e);
+    if (!status && !envelope_count(t->envelope, DELIVERY_DONE)) {
+        err_set(e, ERR_INTERNAL, "the server gave no verdict");
+        return err_at(e, STAGE_DOT);
+    }
     return status;
 }

@@ -36,4 +36,28 @@ int transaction_send(struct session *s, struct envelope *envelope, struct messag
                      const struct transaction_wishes *wishes, struct transaction_result *result,
                      struct err *e);
 
+/* The same a step at a time, for who hears of sender, recipients and message one after the other.
+ * Each step awaits the server's reply; after one that it took, dialog_reply has its words. One that
+ * is left before its end is ended by RSET when the session begins another. */
+struct transaction;
+
+/* One that is to have the reverse-path of ENVELOPE and ask X. All three must live as long. NULL
+ * with ERR_OS; else for transaction_free. */
+struct transaction *transaction_new(struct session *s, struct envelope *envelope,
+                                    const struct extensions *x, struct err *e);
+void transaction_free(struct transaction *t);
+
+/* MAIL. -1 also where the server refuses it: E then has its reply code. */
+int transaction_begin(struct transaction *t, struct err *e);
+
+/* RCPT for the recipient at INDEX of the envelope, with what X asks. 0: the server has answered, and
+ * the recipient's state says how. */
+int transaction_recipient(struct transaction *t, size_t index, const struct extensions *x,
+                          struct err *e);
+
+/* The message, by BDAT or DATA. 0: the server took it, for all accepted recipients; -1: it did not,
+ * and E has its reply code if it said so. There must be an accepted recipient. */
+int transaction_finish(struct transaction *t, struct message *message, enum chunking wish,
+                       struct transaction_result *result, struct err *e);
+
 #endif
