@@ -48,8 +48,12 @@ static int first_line(struct intake *in, struct err *e)
     find_mark(in);
     if (rc <= 0 || !is_mbox_line(in))
         return rc;
-    while (rc > 0 && !in->reader.ended)
+    /* A NUL is one wherever it stands, whether the input is a file or a pipe. */
+    while (rc > 0 && !memchr(in->reader.line.data, '\0', in->reader.line.len) &&
+           !in->reader.ended)
         rc = next_line(in, e);
+    if (rc > 0 && memchr(in->reader.line.data, '\0', in->reader.line.len))
+        return refuse_nul(e);
     if (rc > 0)
         rc = next_line(in, e);
     find_mark(in);

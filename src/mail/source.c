@@ -134,10 +134,10 @@ static int fill_block(struct source *s, struct err *e)
             return 0;
         }
         len = (size_t)n + held;
-        if (s->kind == SOURCE_FILE && len > 1 && block[len - 1] == '\r')
-            len--;
         if (s->dot_ends)
             len = cut_at_dot(s, block, len);
+        else if (s->kind == SOURCE_FILE && len > 1 && block[len - 1] == '\r')
+            len--;
     } while (!len && s->dot_held);
     s->window = block;
     s->window_len = len;

@@ -112,7 +112,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         options.stream = i == 2;
         done[i] = convert(i ? pipe_of(data, size) : file_of(data, size), options, &plain[i],
                           &stuffed);
-        require(done[i] == done[0]);
+        /* A stream whose header breaks off is refused, whatever would follow. */
+        require(done[i] == done[0] || (options.stream && !done[i]));
         require(!done[i] || (plain[i].len == plain[0].len &&
                              !memcmp(plain[i].data, plain[0].data, plain[0].len)));
         buf_release(&stuffed);
