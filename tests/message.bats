@@ -119,7 +119,7 @@ b.^M$
 
 @test "NUL: 65 before any connection, in the header, in the body, far into a pipe" {
     start_server
-    for text in 'S: \0x\n\nb\n' 'S: x\n\nb\0\n' '\0' 'S: x\n\0: y\n\n'; do
+    for text in 'S: \0x\n\nb\n' 'From \0 x\nS: x\n\nb\n' 'S: x\n\nb\0\n' '\0' 'S: x\n\0: y\n\n'; do
         # shellcheck disable=SC2059 # a format
         printf "$text" >"$message"
         send a@example.org
