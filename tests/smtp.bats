@@ -306,7 +306,7 @@ leave() {
     {
         printf 'EHLO %04095d\r\nNOOP %04089d\r\nNOOP %04090d\r\n' 0 0 0
         head -c 300000 /dev/zero | tr '\0' x
-        printf '\r\nNO\0OP\r\nNOOP \x1b\r\nNO\rOP\r\n\r\n\xff\xfe\r\nNOOP\nQUIT\r\n'
+        printf '\r\nNO\0OP\r\nNOOP \x1b\r\nNO\rOP\r\n\r\n\xff\xfe\r\nNOOP\r\nQUIT\r\n'
     } >"$input"
     serve_input
     expect 0
@@ -599,4 +599,75 @@ END
     kill -TERM "$client"
     leave
     assert_delivered 0
+}
+
+@test "a 2xx that answers nothing is no verdict on the message" {
+    start_server --no CHUNKING --reply 'data=250 what'
+    talk 'MAIL FROM:<s@example.org>' 'RCPT TO:<a@example.org>' DATA "${text[@]}" . QUIT
+    assert_equal "$(codes)" '220 250 250 354 451 221 '
+    assert_delivered 0
+    start_script <<'END'
+> 220 x
+< EHLO*
+> 250-x
+> 250 CHUNKING
+< MAIL*
+> 250 ok
+< RCPT*
+raw 250 rcpt ok\r\n250 2.0.0 STALE\r\n
+eof
+END
+    talk 'MAIL FROM:<s@example.org>' 'RCPT TO:<a@example.org>' DATA "${text[@]}" . QUIT
+    assert_equal "$(codes)" '220 250 250 354 451 221 '
+    [ -s "$said" ]
+}
+
+@test "one pipe for answers and errors has answers only" {
+    start_server
+    stop_server
+    printf '%s\r\n' 'MAIL FROM:<s@example.org>' QUIT >"$input"
+    run bash -c '"$0" -bs --server "127.0.0.1:$1" <"$2" 2>&1 | cat' "$SMTPSEND" "$port" "$input"
+    assert_line --index 0 --regexp '^220 '
+    assert_line --index 1 --regexp '^451 4.4.1 .*refused'
+    assert_line --index 2 --regexp '^221 '
+    assert_equal "${#lines[@]}" 3
+}
+
+@test "what was refused is not sent to the half of an alias that was taken" {
+    start_server --rcpt 'bob*=550 5.1.1 no bob'
+    printf 'root: ann, bob@x.example\n' >"$BATS_TEST_TMPDIR/aliases"
+    options=(--aliases "$BATS_TEST_TMPDIR/aliases")
+    talk 'MAIL FROM:<s@example.org>' 'RCPT TO:<root>' DATA "${text[@]}" . QUIT
+    assert_equal "$(codes | cut -d' ' -f1-4)" '220 250 550 554'
+    assert_delivered 0
+}
+
+@test "the declared size has room for what is added" {
+    start_server
+    talk 'MAIL FROM:<s@example.org> SIZE=19' 'RCPT TO:<a@example.org>' DATA 'Subject: x' '' hi . QUIT
+    assert_equal "$(codes)" '220 250 250 354 250 221 '
+    local declared
+    declared=$(envelope | sed -n 's/.* SIZE=\([0-9]*\).*/\1/p')
+    [ "$declared" -ge "$(wc -c <"$(delivered)")" ]
+    start_server --no 8BITMIME
+    talk 'MAIL FROM:<s@example.org> SIZE=19' 'RCPT TO:<a@example.org>' DATA 'Subject: x' '' hi . QUIT
+    [[ $(envelope) != *SIZE=* ]]
+}
+
+@test "a bare LF begins no command in a session of CRLFs" {
+    start_server
+    printf '%s\r\n' 'MAIL FROM:<s@example.org>' 'RCPT TO:<a@example.org>' \
+        $'RCPT TO:<b@example.org>\nRCPT TO:<evil@example.org>' DATA "${text[@]}" . QUIT >"$input"
+    serve_input
+    assert_equal "$(codes | cut -d' ' -f1-4)" '220 250 250 500'
+    [[ $(envelope) != *evil* ]]
+}
+
+@test "a server that refuses RSET is left for a new session" {
+    start_server --reply 'rset=500 5.5.1 no'
+    talk 'MAIL FROM:<s@example.org>' 'RCPT TO:<a@example.org>' RSET \
+        'MAIL FROM:<t@example.org>' 'RCPT TO:<b@example.org>' DATA "${text[@]}" . QUIT
+    assert_equal "$(codes)" '220 250 250 250 250 250 354 250 221 '
+    assert_delivered 1
+    [[ $(envelope) == *'MAIL FROM:<t@example.org>'* ]]
 }

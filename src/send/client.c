@@ -97,6 +97,20 @@ static int fill(struct client *c, struct deadline deadline)
     return 0;
 }
 
+/* The LF that ends the line at hand. Once a line has ended in CRLF, a bare LF ends none: what a
+ * client passes on could else begin a command of its own. */
+static char *find_end(const struct client *c)
+{
+    char *begin = (char *)c->data + c->start, *at = begin, *end = (char *)c->data + c->end;
+
+    while ((at = memchr(at, '\n', (size_t)(end - at)))) {
+        if (!c->strict || (at > begin && at[-1] == '\r'))
+            return at;
+        at++;
+    }
+    return NULL;
+}
+
 int client_line(struct client *c, char **line, size_t *len)
 {
     struct deadline deadline = patience(c);
@@ -105,17 +119,18 @@ int client_line(struct client *c, char **line, size_t *len)
 
     for (;;) {
         begin = c->data + c->start;
-        lf = memchr(begin, '\n', c->end - c->start);
+        lf = find_end(c);
         fits = fits && (lf ? lf + 1 : c->data + c->end) - begin <= CLIENT_LINE_MAX;
         if (lf)
             break;
-        if (!fits)
-            c->start = c->end;
+        if (!fits) /* but for a CR, which may be half of the end */
+            c->start = c->end - (c->end && c->data[c->end - 1] == '\r');
         if (fill(c, deadline))
             return -1;
     }
     c->start += (size_t)(lf + 1 - begin);
     c->bare = lf == begin || lf[-1] != '\r';
+    c->strict = c->strict || !c->bare;
     *line = begin;
     *len = (size_t)(lf - begin) - !c->bare;
     begin[*len] = '\0';

@@ -36,6 +36,7 @@ struct client {
     enum trouble trouble;
     int sys;            /* errno of TROUBLE_BROKEN */
     bool bare;          /* the last command ended in a bare LF */
+    bool strict;        /* one has ended in CRLF, and so do all others */
     enum data_place at; /* in the message */
     struct buf replies; /* not written yet */
     size_t start, end;  /* unread bytes of data */

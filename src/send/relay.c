@@ -36,6 +36,7 @@ struct relay {
     struct extensions extensions;
     bool utf8; /* MAIL went with SMTPUTF8 */
     char envid[ENVID_MAX + 1];
+    size_t accepted;             /* RCPT commands of the client's */
     struct addresses recipients; /* the envelope's, in its order */
     struct envelope envelope;
 };
@@ -93,17 +94,20 @@ static bool is_live(const struct relay *r)
     return r->session.dialog && !dialog_is_over(r->session.dialog);
 }
 
-/* A step of the transaction failed: in the server's words if it had any, else in ours, which begin
- * with CODES. The user hears of it where it was no plain refusal. */
+/* A step of the transaction failed: in the server's words if they are a refusal, else in ours,
+ * which begin with CODES: a 2xx that belongs to nothing must not be taken for the answer. The
+ * user hears of it where it was no plain refusal. */
 static void answer_failure(struct relay *r, struct reply *answer, const char *codes,
                            struct err *e)
 {
-    if (e->code)
+    bool refusal = e->code / 100 == 4 || e->code / 100 == 5;
+
+    if (refusal)
         pass_on(answer, e->code, e->enhanced, e->said ? e->said : "",
                 e->said ? strlen(e->said) : 0);
     else
         relay_explain(answer, codes, e);
-    if (!e->code || !is_live(r))
+    if (!refusal || !is_live(r))
         report_error(r->report, e, NULL);
     err_release(e);
 }
@@ -247,6 +251,7 @@ void relay_reset(struct relay *r)
 {
     transaction_free(r->transaction);
     r->transaction = NULL;
+    r->accepted = 0;
     envelope_release(&r->envelope);
     addresses_release(&r->recipients);
 }
@@ -409,12 +414,12 @@ static bool ask(struct relay *r, const char *address, const struct extensions *x
     struct err e = ERR_INIT;
     struct recipient *recipient;
 
+    if (!is_live(r))
+        return refuse_recipient(answer, "451 4.4.2 the server has ended the session");
     if (at >= 0 && r->envelope.recipients[at].delivery == DELIVERY_ACCEPTED) {
         say(answer, "250 2.1.5 that recipient is named already");
         return true;
     }
-    if (!is_live(r))
-        return refuse_recipient(answer, "451 4.4.2 the server has ended the session");
     if (at < 0 && r->recipients.count >= RELAY_RECIPIENTS_MAX)
         return refuse_recipient(answer, "452 4.5.3 too many recipients");
     if (r->session.caps.bits & CAP_SMTPUTF8 && !r->utf8 && mailbox_needs_utf8(address))
@@ -451,6 +456,7 @@ void relay_recipient(struct relay *r, const struct request *request, struct repl
         say(answer, "550 5.1.1 that name stands for nobody");
         while (i < list.count && ask(r, list.at[i], &x, answer))
             i++;
+        r->accepted += list.count && i == list.count;
     } else if (e.kind == ERR_USAGE) {
         relay_explain(answer, "501 5.1.3", &e);
         err_release(&e);
@@ -464,7 +470,8 @@ bool relay_takes_data(struct relay *r, struct reply *answer)
 {
     size_t accepted = envelope_count(&r->envelope, DELIVERY_ACCEPTED);
 
-    if (!accepted) {
+    /* What the client was refused is not to be sent to the half of an alias that was taken. */
+    if (!accepted || !r->accepted) {
         say(answer, "554 5.5.1 no recipient has been accepted");
     } else if (r->link->settings.require_all && accepted < r->envelope.count) {
         say(answer, "554 5.5.1 a recipient was refused, and --require-all wants all");

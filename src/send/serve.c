@@ -5,6 +5,7 @@
 #include "send/relay.h"
 
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* A client that talks nonsense is none: it may be a script that somebody has fed us. */
@@ -174,7 +175,9 @@ static int judge(struct serve *s)
             err_set(&e, ERR_IO, "standard input ended within the message, which was not sent");
         break;
     case TROUBLE_IDLE:
-        err_set(&e, ERR_TEMPORARY, "the client was silent for too long");
+        err_set(&e, ERR_TEMPORARY,
+                deadline_passed(s->client.run) ? "the run's deadline passed"
+                                               : "the client was silent for too long");
         break;
     case TROUBLE_BROKEN:
         err_system(&e, ERR_IO, s->client.sys, "can't talk with the client");
@@ -195,7 +198,7 @@ static int converse(struct serve *s)
     while (!s->over && c->trouble == TROUBLE_NONE)
         next_command(s);
     if (c->trouble == TROUBLE_IDLE)
-        client_say(c, "421 4.4.2 %s waited too long", s->host.data);
+        client_say(c, "421 4.4.2 %s the time is up", s->host.data);
     (void)client_flush(c);
     return judge(s);
 }
@@ -209,6 +212,16 @@ static void own_name(struct buf *name)
         return;
     buf_clear(name);
     buf_addstr(name, !gethostname(host, sizeof(host) - 1) && *host ? host : "localhost");
+}
+
+/* Some clients (Alpine, nmh) give us one pipe for both: what we said on stderr would be taken for an
+ * answer. The answers have it too. */
+static bool is_stderr(int out)
+{
+    struct stat a, b;
+
+    return !isatty(out) && !fstat(out, &a) && !fstat(STDERR_FILENO, &b) &&
+           a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
 int serve_run(const struct layers *layers, int in, int out, struct report *report)
@@ -225,6 +238,7 @@ int serve_run(const struct layers *layers, int in, int out, struct report *repor
         err_release(&e);
         return status;
     }
+    report->quiet = report->quiet || is_stderr(out);
     timeout_ms = relay_timeout_ms(s.relay);
     client_init(&s.client, in, out, timeout_ms < 0 ? idle_ms : timeout_ms, relay_run(s.relay));
     reply_init(&s.answer);

@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Date, From and Message-ID, and domains for bare names. */
+enum { ADDED_FIELDS_MAX = 4096 };
+
 static bool offers(const struct session *s, unsigned cap)
 {
     return (s->caps.bits & cap) != 0;
@@ -142,15 +145,27 @@ bool extensions_want_dsn(const struct extensions *x)
     return x->notify || x->ret || x->envid;
 }
 
+/* What is declared: the size where it is known, else what the sender guessed and what we may add to
+ * the header. Nothing where the message may yet grow by being converted (RFC 1870 section 6.1:
+ * a server need not take more than was declared). */
+static uint64_t declared_size(const struct session *s, const struct extensions *x,
+                              const struct message_facts *facts)
+{
+    if (facts->known)
+        return facts->size;
+    return x->size && offers(s, CAP_8BITMIME) ? (uint64_t)x->size + ADDED_FIELDS_MAX : 0;
+}
+
 void extensions_mail(const struct session *s, const struct extensions *x,
                      const struct envelope *envelope, const struct message *message, bool prdr,
                      struct buf *out)
 {
-    const struct message_facts unknown = {.size = (uint64_t)x->size};
+    const struct message_facts unknown = {.size = 0};
     const struct message_facts *facts = message ? message_facts(message) : &unknown;
+    uint64_t size = declared_size(s, x, facts);
 
-    if (offers(s, CAP_SIZE) && (facts->known || x->size))
-        buf_addf(out, " SIZE=%" PRIu64, facts->size);
+    if (offers(s, CAP_SIZE) && (facts->known || size))
+        buf_addf(out, " SIZE=%" PRIu64, size);
     if (offers(s, CAP_8BITMIME) &&
         (!facts->known || x->declare_8bit || facts->body_8bit || facts->header_8bit))
         buf_addstr(out, " BODY=8BITMIME");

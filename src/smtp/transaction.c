@@ -176,6 +176,8 @@ static int answered(void *ctx, const struct command *c, const struct reply *r, s
         data_answered(t, r);
     else if (c->stage == STAGE_DOT || c->stage == STAGE_BDAT)
         return end_answered(t, c, r, e);
+    else if (c->stage == STAGE_RSET && reply_class(r) != 2)
+        return reply_refusal(r, ERR_TEMPORARY, "the server keeps the last transaction", e);
     return 0;
 }
 
