@@ -208,8 +208,7 @@ static int use_config(struct program *p, enum task task)
     /* What called sendmail does not choose the config. */
     config_paths_find(&paths, p->sendmail ? NULL : p->settings.config, p->sendmail);
     config_read(&p->layers.config, &paths.places, &problems);
-    if (!problems.count)
-        accounts_check(&p->layers, &problems);
+    accounts_check(&p->layers, &problems);
     status = say_problems(p, &problems);
     problems_release(&problems);
     if (!status)

@@ -211,3 +211,14 @@ assert_recipients() {
     expect 0
     [ "$(grep -c '^RCPT' <(envelope 2))" -eq 10001 ]
 }
+
+@test "a byte order mark is no part of a name; a pipe is not waited for" {
+    printf '\xef\xbb\xbfroot: ann@example.org\n' >"$BATS_TEST_TMPDIR/marked"
+    smtpsend -C /dev/null --dry-run --aliases "$BATS_TEST_TMPDIR/marked" -f s@example.org root \
+        <"$message"
+    expect 0 'RCPT TO:<ann@example.org>'
+    mkfifo "$BATS_TEST_TMPDIR/pipe"
+    smtpsend -C /dev/null --dry-run --aliases "$BATS_TEST_TMPDIR/pipe" -f s@example.org root \
+        <"$message"
+    expect 66 'a pipe'
+}

@@ -367,3 +367,90 @@ END
     smtpsend --dry-run -a a50000 -f s@example.org x@example.org <"$message"
     expect 0 'account: a50000' "($config:100001)"
 }
+
+@test "what a stronger place's URL says wins over weaker keys; a contradiction in one place is 78" {
+    make_certificate
+    start_tls_server
+    printf 'tls = off\nport = 1\nuser = weak\n' >"$config"
+    smtpsend --server "submissions://127.0.0.1:$tls_port" --tls-ca "$ca" -f s@example.org \
+        x@example.org <"$message"
+    expect 0
+    grep -q '^tls=TLS' "$dir/mail/envelope/000001"
+    printf 'tls = off\n[account a]\nserver = submissions://127.0.0.1:%s\ntls-ca = %s\n' \
+        "$tls_port" "$ca" >"$config"
+    smtpsend -a a -f s@example.org x@example.org <"$message"
+    expect 0
+    grep -q '^tls=TLS' "$dir/mail/envelope/000002"
+    printf 'server = submissions://127.0.0.1\ntls = off\n' >"$config"
+    smtpsend -f s@example.org x@example.org <"$message"
+    expect 78 "$config:2: tls" 'contradict'
+    smtpsend -C /dev/null --tls off --server submissions://127.0.0.1 -f s@example.org x@example.org \
+        <"$message"
+    expect 64 'contradict'
+}
+
+@test "credentials of a config are not for a server that the command line names" {
+    start_server --user me:secret --auth-in-clear
+    configure <<'END'
+server = mail.example.org
+user = me
+password = secret
+allow-cleartext-auth = yes
+END
+    chmod 600 "$config"
+    smtpsend --server "127.0.0.1:$port" -f s@example.org x@example.org <"$message"
+    expect 0
+    refute_dialogue AUTH
+    SMTPSEND_SERVER=127.0.0.1:$port smtpsend -f s@example.org x@example.org <"$message"
+    expect 0
+    run commands 2
+    refute_output --partial AUTH
+}
+
+@test "a stronger place's password wins over a weaker token" {
+    start_server --user me:right --auth-in-clear --mechs 'PLAIN XOAUTH2 OAUTHBEARER' --token me:token
+    configure <<'END'
+server = 127.0.0.1:PORT
+user = me
+allow-cleartext-auth = yes
+token-command = echo wrong
+[account a]
+password-command = echo right
+END
+    smtpsend -a a -f s@example.org x@example.org <"$message"
+    expect 0
+}
+
+@test "every bad value is said in one run" {
+    printf '%s\n' 'server = http://x' 'helo = a b' 'domain = a b' 'from = a b' 'priority = 99' \
+        'tls-pin = g' 'auth = foo' 'send-buffer = much' 'unknown = 1' '[account z]' 'port = 99999' \
+        >"$config"
+    smtpsend -f s@example.org x@example.org <"$message"
+    local n
+    for n in 1 2 3 4 5 6 7 8 9; do
+        expect 78 "$config:$n: "
+    done
+    printf 'set-from = yes\n' >"$config"
+    smtpsend x@example.org <"$message"
+    expect 78 "$config:1: set-from"
+    printf 'server = 127.0.0.1\n[account z]\nport = 99999\n' >"$config"
+    smtpsend x@example.org <"$message"
+    expect 78 "$config:3: port"
+}
+
+@test "--dry-run shows letters, the server, that there is a password; on a terminal no control bytes" {
+    printf 'server = submissions://mail.example.org\nuser = me\npassword = secret\n' >"$config"
+    chmod 600 "$config"
+    printf 'Subject: \033]0;owned\007\n\nbody\n' >"$message"
+    smtpsend --dry-run -N success -R hdrs -f s@example.org x@example.org <"$message"
+    expect 0 '-N = success  (-N)' '-R = hdrs  (-R)' "password = <redacted>  ($config:3)" \
+        'to mail.example.org port 465, TLS implicit, as me'
+    expect_not secret
+    run script -qec "'$SMTPSEND' --dry-run -f s@example.org x@example.org <'$message'" /dev/null
+    expect 0 '\x1b]0;owned\x07'
+    expect_not $'\x1b'
+    ln -s "$SMTPSEND" "$BATS_TEST_TMPDIR/sendmail"
+    SMTPSEND_SERVER=hidden.example run "$BATS_TEST_TMPDIR/sendmail" -bv x@example.org <"$message"
+    expect 0 'RCPT TO:<x@example.org>'
+    expect_not hidden.example
+}

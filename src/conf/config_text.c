@@ -79,8 +79,11 @@ static void show(struct buf *shown, const char *text)
 
 static struct origin this_origin(const struct position *here, const struct option_row *row)
 {
+    bool user = here->parser->layer > 0, general = here->part == GENERAL_PART;
+
     return (struct origin){.row = row,
-                           .source = here->part == GENERAL_PART ? FROM_CONFIG : FROM_ACCOUNT,
+                           .source = general ? (user ? FROM_USER_CONFIG : FROM_CONFIG)
+                                             : (user ? FROM_USER_ACCOUNT : FROM_ACCOUNT),
                            .file = here->file->name,
                            .line = here->line.number};
 }

@@ -1,5 +1,7 @@
 #include "conf/layers.h"
 
+#include "base/text.h"
+
 #include <string.h>
 
 int layers_merge(const struct layers *layers, const struct config_part *account,
@@ -13,54 +15,81 @@ int layers_merge(const struct layers *layers, const struct config_part *account,
     return assignments_apply(&layers->words, settings, e);
 }
 
-/* Keep those of the settings NAMES (members VALUES) that are as strong as the strongest. */
-static void keep_strongest(struct settings *settings, const char *const *names,
-                           const char **const *values, size_t count,
-                           enum setting_source strongest)
+/* Who authenticates, and by what secret: passwords, then tokens. */
+static const char *const credentials[] = {
+    "user",  "authzid",    "password-file", "password-command",
+    "netrc", "token-file", "token-command"};
+enum { PASSWORDS = 2, TOKENS = 5, CREDENTIALS = sizeof(credentials) / sizeof(credentials[0]) };
+
+/* What a config says of who authenticates is for the server that it names: where the command line
+ * or the environment names one, a password is not for that. */
+static void forget_credentials(struct settings *settings)
 {
     size_t i;
 
-    for (i = 0; i < count; i++) {
-        if (settings_source(settings, names[i]) > strongest)
-            strongest = settings_source(settings, names[i]);
-    }
-    for (i = 0; i < count; i++) {
-        if (settings_source(settings, names[i]) < strongest)
-            *values[i] = NULL;
+    for (i = 0; i < CREDENTIALS; i++) {
+        if (settings_source(settings, credentials[i]) < FROM_ENVIRONMENT)
+            settings_unset(settings, credentials[i]);
     }
 }
 
-/* Where the password itself stands, the strongest place first. */
+/* The password that stands in the environment or the config itself, at the strongest place, and
+ * that place; or NULL. */
 static struct secret *stated_password(const struct layers *layers,
-                                      const struct config_part *account,
-                                      enum setting_source *source)
+                                      const struct config_part *account, bool other_server,
+                                      const struct origin **origin)
 {
-    if (layers->password) {
-        *source = FROM_ENVIRONMENT;
+    static const struct origin environment = {.source = FROM_ENVIRONMENT}, none;
+    const struct config_part *part = &layers->config.general;
+
+    *origin = &environment;
+    if (layers->password)
         return layers->password;
+    if (account && account->password)
+        part = account;
+    *origin = part->password && !other_server ? &part->password_origin : &none;
+    return other_server ? NULL : part->password;
+}
+
+/* Of the credentials from FROM up to TO, only those of the strongest place stay, which is at least
+ * FLOOR and is returned. */
+static enum setting_source keep_strongest(struct settings *settings, size_t from, size_t to,
+                                          enum setting_source floor)
+{
+    size_t i;
+
+    for (i = from; i < to; i++) {
+        if (settings_source(settings, credentials[i]) > floor)
+            floor = settings_source(settings, credentials[i]);
     }
-    if (account && account->password) {
-        *source = FROM_ACCOUNT;
-        return account->password;
+    for (i = from; i < to; i++) {
+        if (settings_source(settings, credentials[i]) < floor)
+            settings_unset(settings, credentials[i]);
     }
-    *source = layers->config.general.password ? FROM_CONFIG : FROM_DEFAULT;
-    return layers->config.general.password;
+    return floor;
+}
+
+/* Where --auth names mechanisms, they say whether a password or a token is wanted; else the one
+ * from the stronger place is. */
+static bool mechanism_decides(const struct settings *settings)
+{
+    return settings->auth && !text_same(settings->auth, "auto");
 }
 
 struct secret *layers_password(const struct layers *layers, const struct config_part *account,
-                               struct settings *settings)
+                               struct settings *settings, const struct origin **origin)
 {
-    static const char *const ways[] = {"password-file", "password-command", "netrc"};
-    static const char *const token_ways[] = {"token-file", "token-command"};
-    const char **const members[] = {&settings->password_file, &settings->password_command,
-                                    &settings->netrc};
-    const char **const token_members[] = {&settings->token_file, &settings->token_command};
-    enum setting_source source;
-    struct secret *password = stated_password(layers, account, &source);
+    bool other_server = settings_source(settings, "server") >= FROM_ENVIRONMENT;
+    struct secret *stated = stated_password(layers, account, other_server, origin);
+    enum setting_source strongest;
 
-    keep_strongest(settings, ways, members, 3, source);
-    keep_strongest(settings, token_ways, token_members, 2, FROM_DEFAULT);
-    return password ? secret_share(password) : NULL;
+    if (other_server)
+        forget_credentials(settings);
+    strongest = keep_strongest(settings, PASSWORDS, TOKENS, (*origin)->source);
+    (void)keep_strongest(settings, TOKENS, CREDENTIALS, FROM_DEFAULT);
+    if (!mechanism_decides(settings))
+        strongest = keep_strongest(settings, PASSWORDS, CREDENTIALS, strongest);
+    return stated && (*origin)->source == strongest ? secret_share(stated) : NULL;
 }
 
 static const struct assignment *last_from(const struct assignments *list)

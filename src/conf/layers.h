@@ -16,11 +16,13 @@ struct layers {
 int layers_merge(const struct layers *layers, const struct config_part *account,
                  struct settings *settings, struct err *e);
 
-/* Of several ways to come by the password, or by the token, only those of the strongest place
- * stay in SETTINGS. Returns a share of the password that the environment or the config has itself,
- * or NULL. */
+/* Of several ways to come by a password or token, only those of the strongest place stay in
+ * SETTINGS; and where the command line or the environment names the server, none of the config's,
+ * nor its user, which are for another. Returns a share of the password that the environment or
+ * the config has itself, and its place (in the environment: no file), if it is of that place; else
+ * NULL. */
 struct secret *layers_password(const struct layers *layers, const struct config_part *account,
-                               struct settings *settings);
+                               struct settings *settings, const struct origin **origin);
 
 /* The `from` that the config has for ACCOUNT (or NULL), whatever stronger places say, or NULL. */
 const struct assignment *layers_config_from(const struct layers *layers,

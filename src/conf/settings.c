@@ -219,11 +219,26 @@ int settings_set(struct settings *settings, const struct origin *origin, const c
     return 0;
 }
 
+void settings_unset(struct settings *settings, const char *name)
+{
+    const struct option_row *row = option_named(name, strlen(name));
+    const char *none = NULL;
+
+    memcpy((char *)settings + row->offset, &none, sizeof(none));
+    settings->origins[member_index(row)] = NULL;
+}
+
 const struct origin *settings_origin(const struct settings *settings, const char *name)
 {
     const struct option_row *row = option_named(name, strlen(name));
 
-    return row ? settings->origins[member_index(row)] : NULL;
+    return row ? option_origin(settings, row) : NULL;
+}
+
+const struct origin *option_origin(const struct settings *settings,
+                                   const struct option_row *row)
+{
+    return settings->origins[member_index(row)];
 }
 
 enum setting_source settings_source(const struct settings *settings, const char *name)

@@ -15,8 +15,10 @@ enum { LIST_MAX = 32, OPTIONS_MAX = 128 };
 /* Where a value comes from, the weakest first. */
 enum setting_source {
     FROM_DEFAULT,
-    FROM_CONFIG,  /* the config's general part */
-    FROM_ACCOUNT, /* the account in it */
+    FROM_CONFIG,       /* the config's general part ... */
+    FROM_USER_CONFIG,  /* ... and that of the user's file, where there are two */
+    FROM_ACCOUNT,      /* the account in it ... */
+    FROM_USER_ACCOUNT, /* ... and in the user's file */
     FROM_ENVIRONMENT,
     FROM_COMMAND_LINE
 };
@@ -103,8 +105,15 @@ void settings_init(struct settings *settings);
 int settings_set(struct settings *settings, const struct origin *origin, const char *value,
                  struct err *e);
 
+/* Give the setting with the long name NAME, whose values are texts, its default again. */
+void settings_unset(struct settings *settings, const char *name);
+
 /* Where the setting with the long name NAME comes from, or NULL where it has its default. */
 const struct origin *settings_origin(const struct settings *settings, const char *name);
+
+/* The same for the member of ROW. */
+const struct origin *option_origin(const struct settings *settings,
+                                   const struct option_row *row);
 
 /* How strong that place is. */
 enum setting_source settings_source(const struct settings *settings, const char *name);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -224,17 +225,36 @@ static int read_all(int fd, struct buf *out)
     return n < 0 ? -1 : 0;
 }
 
+/* A pipe that nobody writes to would be waited for. */
+static bool is_waited_for(int fd)
+{
+    struct stat st;
+
+    return !fstat(fd, &st) && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
+}
+
+/* Editors of Windows put a byte order mark before the first name. */
+static void drop_mark(struct buf *text)
+{
+    if (text->len >= 3 && !memcmp(text->data, "\xef\xbb\xbf", 3))
+        memmove(text->data, text->data + 3, (text->len -= 3) + 1);
+}
+
 static int read_file(struct aliases *a, struct err *e)
 {
-    int fd = open(a->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    int status = fd < 0 ? -1 : read_all(fd, &a->text);
+    int fd = open(a->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    bool waits = fd >= 0 && is_waited_for(fd);
+    int status = fd < 0 || waits ? -1 : read_all(fd, &a->text);
 
-    if (status)
+    if (waits)
+        err_set(e, ERR_NOINPUT, "--aliases '%.256s': a pipe, not a file", a->path);
+    else if (status)
         err_system(e, ERR_NOINPUT, errno, "--aliases '%.256s'", a->path);
     if (fd >= 0)
         close(fd);
     if (status)
         return -1;
+    drop_mark(&a->text);
     if (memchr(a->text.data, '\0', a->text.len))
         return err_set(e, ERR_CONFIG, "--aliases '%.256s': it has a NUL byte, so it is no text",
                        a->path);

@@ -34,6 +34,9 @@ struct tls_context;
 struct tls_context *tls_context_new(const struct tls_wishes *wishes, struct err *e);
 void tls_context_free(struct tls_context *context);
 
+/* That each of PINS (ended by NULL) is one: for settings that are only checked. -1 with ERR_USAGE. */
+int tls_check_pins(const char *const *pins, struct err *e);
+
 /* Begin a session that has no connection yet: all it can do is to be started, or freed by
  * stream_free. NULL on error. CONTEXT must outlive it. */
 struct stream *tls_begin(struct tls_context *context, struct err *e);

@@ -94,6 +94,25 @@ static bool parse_pin(const char *text, unsigned char out[PIN_BYTES])
     return ok;
 }
 
+static int read_pin(const char *text, unsigned char out[PIN_BYTES], struct err *e)
+{
+    if (parse_pin(text, out))
+        return 0;
+    err_set(e, ERR_USAGE, "--tls-pin '%.120s' is no pin", text);
+    return err_hint(e, "it is sha256//BASE64 or sha256:HEX of the public key");
+}
+
+int tls_check_pins(const char *const *pins, struct err *e)
+{
+    unsigned char ignored[PIN_BYTES];
+
+    for (; *pins; pins++) {
+        if (read_pin(*pins, ignored, e))
+            return -1;
+    }
+    return 0;
+}
+
 static int set_pins(struct tls_context *c, struct err *e)
 {
     const char *const *pin = c->wishes.pins;
@@ -107,10 +126,8 @@ static int set_pins(struct tls_context *c, struct err *e)
     if (!c->pins)
         return err_set(e, ERR_OS, "no memory for TLS");
     for (; *pin; pin++) {
-        if (!parse_pin(*pin, c->pins[c->pin_count++])) {
-            err_set(e, ERR_USAGE, "--tls-pin '%.120s' is no pin", *pin);
-            return err_hint(e, "it is sha256//BASE64 or sha256:HEX of the public key");
-        }
+        if (read_pin(*pin, c->pins[c->pin_count++], e))
+            return -1;
     }
     return 0;
 }

@@ -17,17 +17,30 @@ static bool is_known(const struct problems *problems, const struct err *e)
     return false;
 }
 
+/* Those of FOUND that are a config's and new. */
+static void take_over(struct problems *problems, struct problems *found)
+{
+    size_t i;
+
+    for (i = 0; i < found->count; i++) {
+        if (found->at[i].kind == ERR_CONFIG && !is_known(problems, &found->at[i]))
+            problems_add(problems, &found->at[i]);
+    }
+    problems_release(found);
+}
+
 static void check(const struct layers *config_alone, const struct config_part *account,
                   struct problems *problems)
 {
+    struct problems found = {0};
     struct settings settings;
     struct err e = ERR_INIT;
 
-    if (!layers_merge(config_alone, account, &settings, &e))
-        (void)job_check(&settings, &e);
-    if (e.kind == ERR_CONFIG && !is_known(problems, &e))
-        problems_add(problems, &e);
-    err_release(&e);
+    if (layers_merge(config_alone, account, &settings, &e))
+        problems_add(&found, &e);
+    else
+        job_check(&settings, &found);
+    take_over(problems, &found);
 }
 
 void accounts_check(const struct layers *layers, struct problems *problems)

@@ -5,8 +5,7 @@
 
 #include <inttypes.h>
 #include <string.h>
-
-enum { TEXT_MAX = 16 * 1024 * 1024 };
+#include <unistd.h>
 
 static void add_text(struct buf *out, const char *text)
 {
@@ -51,27 +50,82 @@ static void add_value(struct buf *out, const struct option_row *row, const char 
     }
 }
 
-/* "tls = required   (/etc/smtpsend.conf:3)" for each setting that someone made. */
-static void add_settings(struct buf *out, const struct settings *settings)
+static void add_origin(struct buf *out, const struct origin *origin)
 {
+    buf_addstr(out, "  (");
+    if (origin->file) {
+        add_text(out, origin->file);
+        buf_addf(out, ":%u", origin->line);
+    } else {
+        origin_text(origin, out);
+    }
+    buf_addstr(out, ")\n");
+}
+
+/* True for the rows whose members are told of: settings, and letters that no setting has. */
+static bool is_told(const struct option_row *row)
+{
+    const struct option_row *other;
+
+    if (row->setting || !row->letter || !row->group[0] || row->kind == COUNT)
+        return row->setting;
+    for (other = option_rows(); other != row; other++) {
+        if (other->offset == row->offset)
+            return false;
+    }
+    return true;
+}
+
+/* "tls = required  (/etc/smtpsend.conf:3)" for each setting that someone made. */
+static void add_settings(struct buf *out, const struct dry_run *run)
+{
+    const struct settings *settings = run->job->settings;
     const struct option_row *row;
     const struct origin *origin;
 
     for (row = option_rows(); row->name; row++) {
-        origin = row->setting ? settings_origin(settings, row->name) : NULL;
+        origin = is_told(row) ? option_origin(settings, row) : NULL;
         if (!origin)
             continue;
-        buf_addf(out, "%s = ", row->name);
+        if (row->name[0])
+            buf_addf(out, "%s = ", row->name);
+        else
+            buf_addf(out, "-%c = ", row->letter);
         add_value(out, row, (const char *)settings + row->offset);
-        buf_addstr(out, "  (");
-        if (origin->file) {
-            add_text(out, origin->file);
-            buf_addf(out, ":%u", origin->line);
-        } else {
-            origin_text(origin, out);
-        }
-        buf_addstr(out, ")\n");
+        add_origin(out, origin);
     }
+    if (run->password && run->password->file) {
+        buf_addstr(out, "password = <redacted>");
+        add_origin(out, run->password);
+    } else if (run->password) {
+        buf_addstr(out, "password = <redacted>  (SMTPSEND_PASSWORD)\n");
+    }
+}
+
+/* What came out of them: where it would go, and how. */
+static void add_server(struct buf *out, const struct job *job)
+{
+    static const char *const modes[] = {[TLS_MODE_DEFAULT] = "",
+                                        [TLS_MODE_OFF] = "off",
+                                        [TLS_MODE_OPPORTUNISTIC] = "opportunistic",
+                                        [TLS_MODE_REQUIRED] = "required",
+                                        [TLS_MODE_IMPLICIT] = "implicit"};
+    const struct server *server = &job->server;
+
+    buf_addstr(out, "\nto ");
+    if (server->kind == SERVER_FD)
+        buf_addf(out, "descriptor %d", server->fd);
+    else
+        add_text(out, server->kind == SERVER_UNIX ? server->path : server->host);
+    if (server->kind == SERVER_HOST)
+        buf_addf(out, " port %s", server->port);
+    buf_addf(out, ", TLS %s", modes[server->tls]);
+    if (job->authenticates) {
+        buf_addstr(out, ", as ");
+        add_text(out, job->identity.user ? job->identity.user
+                                         : "whom the token or certificate says");
+    }
+    buf_addch(out, '\n');
 }
 
 static void add_envelope(struct buf *out, const struct envelope *envelope)
@@ -89,6 +143,29 @@ static void add_envelope(struct buf *out, const struct envelope *envelope)
     buf_addch(out, '\n');
 }
 
+/* Bytes as they are, but on a terminal, which nothing in a message may drive. */
+static int print_text(const char *data, size_t len, struct err *e)
+{
+    const char *end = data + len, *lf;
+    struct buf shown;
+    int status;
+
+    if (!isatty(STDOUT_FILENO))
+        return report_print(data, len, e);
+    buf_init(&shown, SIZE_MAX);
+    while ((lf = memchr(data, '\n', (size_t)(end - data)))) {
+        text_escape(&shown, data, (size_t)(lf - data) - (lf > data && lf[-1] == '\r'));
+        buf_addch(&shown, '\n');
+        data = lf + 1;
+    }
+    text_escape(&shown, data, (size_t)(end - data));
+    status = buf_check(&shown, ERR_OS, "the message", e);
+    if (!status)
+        status = report_print(shown.data, shown.len, e);
+    buf_release(&shown);
+    return status;
+}
+
 static int print_message(struct message *message, struct err *e)
 {
     const char *data;
@@ -96,7 +173,7 @@ static int print_message(struct message *message, struct err *e)
     int more;
 
     while ((more = message_next(message, false, &data, &len, e)) > 0) {
-        if (report_print(data, len, e))
+        if (print_text(data, len, e))
             return -1;
     }
     return more;
@@ -107,11 +184,14 @@ int dry_run_print(const struct dry_run *run, struct err *e)
     struct buf text;
     int status;
 
-    buf_init(&text, TEXT_MAX);
-    buf_addstr(&text, "account: ");
-    add_text(&text, run->account ? run->account : "none");
-    buf_addch(&text, '\n');
-    add_settings(&text, run->settings);
+    buf_init(&text, SIZE_MAX);
+    if (!run->brief) {
+        buf_addstr(&text, "account: ");
+        add_text(&text, run->account ? run->account : "none");
+        buf_addch(&text, '\n');
+        add_settings(&text, run);
+        add_server(&text, run->job);
+    }
     add_envelope(&text, run->envelope);
     status = buf_check(&text, ERR_OS, "the dry run", e);
     if (!status)

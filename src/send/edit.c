@@ -23,9 +23,13 @@ static int account_address(const struct edit *edit, struct buf *out, struct err 
     if (!status && !out->len) {
         err_set(e, ERR_USAGE, "--set-from needs an address");
         err_hint(e, "give --from, or `from` in the config");
+        err_about(e, "set-from");
         status = -1;
     }
-    return status ? err_at(e, STAGE_CONFIG) : 0;
+    if (!status)
+        return 0;
+    err_at(e, STAGE_CONFIG);
+    return settings_blame(job->settings, e);
 }
 
 static int edit_header(const struct edit *edit, struct header *header,

@@ -89,7 +89,8 @@ int identity_parse(struct job *job, struct err *e)
     const struct settings *s = job->settings;
     struct sasl_identity *who = &job->identity;
 
-    who->user = s->user ? s->user : job->server.user;
+    who->user = s->user && !(job->server.user && job_url_wins(job, "user")) ? s->user
+                                                                            : job->server.user;
     who->authzid = s->authzid;
     who->certificate = s->tls_cert != NULL;
     if (who->user && !*who->user) {

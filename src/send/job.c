@@ -54,8 +54,10 @@ static int check_domain(struct job *job, struct err *e)
     return status ? err_about(e, "domain") : 0;
 }
 
-static int check_words(const struct settings *s, struct err *e)
+static int check_words(struct job *job, struct err *e)
 {
+    const struct settings *s = job->settings;
+
     if (s->ipv4 && s->ipv6)
         return err_set(e, ERR_USAGE, "-4 and -6 exclude each other");
     if (check_line("-F", s->full_name, e))
@@ -92,6 +94,11 @@ static int check_descriptor(const struct job *job, struct err *e)
     return 0;
 }
 
+bool job_url_wins(const struct job *job, const char *setting)
+{
+    return settings_source(job->settings, setting) < settings_source(job->settings, "server");
+}
+
 static int parse_address(struct job *job, struct err *e)
 {
     const struct settings *s = job->settings;
@@ -106,10 +113,24 @@ static int settle_server(struct job *job, struct err *e)
     const struct settings *s = job->settings;
     enum tls_mode mode;
 
+    const char *port =
+        s->port && !(job->server.port && job_url_wins(job, "port")) ? s->port : NULL;
+
     if (parse_tls_mode(s->tls, &mode, e))
         return -1;
-    if (server_settle(&job->server, s->port, mode, job->authenticates, e))
-        return err_about(e, s->port ? "port" : "tls");
+    if (job->server.tls == TLS_MODE_IMPLICIT && mode != TLS_MODE_DEFAULT &&
+        mode != TLS_MODE_IMPLICIT &&
+        settings_source(s, "tls") <= settings_source(s, "server")) {
+        if (!job_url_wins(job, "tls")) {
+            err_set(e, ERR_USAGE,
+                    "--tls %.20s and a --server of submissions:// contradict each other",
+                    s->tls);
+            return err_about(e, "tls");
+        }
+        mode = TLS_MODE_DEFAULT;
+    }
+    if (server_settle(&job->server, port, mode, job->authenticates, e))
+        return err_about(e, port ? "port" : "tls");
     /* A pin is of one server and means that it is looked at: TLS is not off by default then. */
     if (s->tls_pin.count && job->server.tls == TLS_MODE_OFF) {
         if (s->tls) {
@@ -147,8 +168,34 @@ static int parse_buffer(const char *option, const char *value, int *bytes, struc
     return 0;
 }
 
-/* What SETTINGS say by themselves. */
-static int understand(struct job *job, const struct settings *settings, struct err *e)
+static int parse_buffers(struct job *job, struct err *e)
+{
+    const struct settings *s = job->settings;
+
+    return parse_buffer("--send-buffer", s->send_buffer, &job->send_buffer, e) ||
+                   parse_buffer("--receive-buffer", s->receive_buffer, &job->receive_buffer, e)
+               ? -1
+               : 0;
+}
+
+static int parse_delivery(struct job *job, struct err *e)
+{
+    return delivery_parse(&job->extensions, job->settings, e);
+}
+
+static int check_pins(struct job *job, struct err *e)
+{
+    return tls_check_pins(job->settings->tls_pin.at, e) ? err_about(e, "tls-pin") : 0;
+}
+
+/* What settings say by themselves, each step on its own as far as the ones before it went well. */
+static int (*const steps[])(struct job *job, struct err *e) = {
+    check_words,    parse_helo,   check_domain,   parse_address, parse_buffers,
+    parse_delivery, parse_sender, identity_parse, check_pins,    settle_server,
+};
+enum { STEPS = sizeof(steps) / sizeof(steps[0]), SETTLING = STEPS - 1 };
+
+static void start(struct job *job, const struct settings *settings)
 {
     *job = (struct job){.settings = settings, .run = deadline_in(settings->deadline_ms)};
     addresses_init(&job->recipients);
@@ -156,20 +203,23 @@ static int understand(struct job *job, const struct settings *settings, struct e
     buf_init(&job->helo, NAME_MAX_BYTES);
     local_init(&job->local, settings);
     identity_init(job);
-    return check_words(settings, e) || parse_helo(job, e) || check_domain(job, e) ||
-                   parse_address(job, e) ||
-                   parse_buffer("--send-buffer", settings->send_buffer, &job->send_buffer, e) ||
-                   parse_buffer("--receive-buffer", settings->receive_buffer,
-                                &job->receive_buffer, e) ||
-                   delivery_parse(&job->extensions, settings, e) || parse_sender(job, e) ||
-                   identity_parse(job, e)
-               ? -1
-               : 0;
+}
+
+static int understand(struct job *job, struct err *e)
+{
+    size_t i;
+
+    for (i = 0; i < SETTLING; i++) {
+        if (steps[i](job, e))
+            return -1;
+    }
+    return 0;
 }
 
 int job_init(struct job *job, const struct settings *settings, char **recipients, struct err *e)
 {
-    if (understand(job, settings, e) || identity_find(job, e) || settle_server(job, e) ||
+    start(job, settings);
+    if (understand(job, e) || identity_find(job, e) || settle_server(job, e) ||
         check_descriptor(job, e) || (recipients && recipients_take_words(job, recipients, e))) {
         err_at(e, STAGE_CONFIG);
         return settings_blame(settings, e);
@@ -177,16 +227,23 @@ int job_init(struct job *job, const struct settings *settings, char **recipients
     return 0;
 }
 
-int job_check(const struct settings *settings, struct err *e)
+void job_check(const struct settings *settings, struct problems *problems)
 {
+    struct err e = ERR_INIT;
+    bool has_server = true;
     struct job job;
-    int status = understand(&job, settings, e) || settle_server(&job, e);
+    size_t i;
 
+    start(&job, settings);
+    for (i = 0; i < STEPS; i++) {
+        if ((i == SETTLING && !has_server) || !steps[i](&job, &e))
+            continue;
+        has_server = has_server && steps[i] != parse_address;
+        err_at(&e, STAGE_CONFIG);
+        settings_blame(settings, &e);
+        problems_add(problems, &e);
+    }
     job_release(&job);
-    if (!status)
-        return 0;
-    err_at(e, STAGE_CONFIG);
-    return settings_blame(settings, e);
 }
 
 void job_release(struct job *job)

@@ -5,6 +5,7 @@
 #ifndef SEND_JOB_H
 #define SEND_JOB_H
 
+#include "base/problems.h"
 #include "base/secret.h"
 #include "conf/settings.h"
 #include "mail/alias.h"
@@ -43,8 +44,13 @@ struct job {
 int job_init(struct job *job, const struct settings *settings, char **recipients,
              struct err *e);
 
-/* The same of all that needs no more than SETTINGS: for accounts that this run does not use. */
-int job_check(const struct settings *settings, struct err *e);
+/* The same of all that needs no more than SETTINGS, for accounts that this run may not use: each
+ * mistake goes to PROBLEMS. */
+void job_check(const struct settings *settings, struct problems *problems);
+
+/* True where --server comes from a stronger place than SETTING: what its URL says for itself then
+ * counts more. */
+bool job_url_wins(const struct job *job, const char *setting);
 
 void job_release(struct job *job);
 

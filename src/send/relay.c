@@ -133,6 +133,7 @@ static void link_free(struct link *link)
 static struct link *link_new(struct relay *r, const struct config_part *account, struct err *e)
 {
     struct link *link = calloc(1, sizeof(*link));
+    const struct origin *origin;
 
     if (!link) {
         err_set(e, ERR_OS, "no memory for an account");
@@ -143,7 +144,7 @@ static struct link *link_new(struct relay *r, const struct config_part *account,
         free(link);
         return NULL;
     }
-    link->password = layers_password(r->layers, account, &link->settings);
+    link->password = layers_password(r->layers, account, &link->settings, &origin);
     if (job_init(&link->job, &link->settings, NULL, e)) {
         link_free(link);
         return NULL;

@@ -16,6 +16,7 @@ struct run {
     struct settings settings;
     const struct config_part *account; /* NULL: the general part alone */
     struct secret *password; /* that the environment or the config has itself, or NULL */
+    const struct origin *password_origin;
     struct job job;
     struct message *message;
     struct envelope envelope;
@@ -90,7 +91,8 @@ static int settle(struct run *run, struct err *e)
     if (chosen < 0 || (!chosen && match_account(run, e)) ||
         (run->account && layers_merge(layers, run->account, &run->settings, e)))
         return -1;
-    run->password = layers_password(layers, run->account, &run->settings);
+    run->password =
+        layers_password(layers, run->account, &run->settings, &run->password_origin);
     return 0;
 }
 
@@ -130,8 +132,10 @@ static int prepare(struct run *run, struct err *e)
 
 static int show(struct run *run, struct err *e)
 {
-    struct dry_run dry_run = {.settings = run->job.settings,
+    struct dry_run dry_run = {.job = &run->job,
                               .account = run->account ? run->account->name : NULL,
+                              .password = run->password ? run->password_origin : NULL,
+                              .brief = run->request->sendmail,
                               .envelope = &run->envelope};
 
     job_warn(&run->job, &run->sink);

@@ -32,7 +32,9 @@ static void dump_part(const struct config_part *part, struct buf *out)
         buf_addf(out, "[%s]\n", part->name);
     for (a = part->assignments.at; a < part->assignments.at + part->assignments.count; a++) {
         buf_addf(out, "%s=%s\n", a->origin.row->name, a->value);
-        if (a->origin.source != (part->name ? FROM_ACCOUNT : FROM_CONFIG))
+        if (part->name
+                ? a->origin.source != FROM_ACCOUNT && a->origin.source != FROM_USER_ACCOUNT
+                : a->origin.source != FROM_CONFIG && a->origin.source != FROM_USER_CONFIG)
             buf_addstr(out, "? source\n");
     }
     for (a = part->match_from.at; a < part->match_from.at + part->match_from.count; a++)
