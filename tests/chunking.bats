@@ -230,6 +230,25 @@ greet() {
     done
 }
 
+@test "a reply that comes while the client waits to write the last octets is none" {
+    make_message 300000 '\r\n'
+    start_script --unix "$BATS_TEST_TMPDIR/socket" < <(greet PIPELINING &&
+        printf '%s\n' '< MAIL *' '< RCPT *' '> 250 ok' '> 250 ok' '< BDAT *' 'delay 1000' \
+            '> 250 2.0.0 taken' 'bytes 300000' eof)
+    "$SMTPSEND" --server "unix:$unix" -f sender@example.org --add-headers=no --timeout 20 \
+        a@example.org <"$message" >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- &
+    until grep -qs BDAT "$dir/raw/1"; do sleep 0.02; done
+    # Reply and room are there when it wakes up.
+    sleep 0.2
+    kill -STOP $!
+    sleep 2
+    kill -CONT $!
+    status=0
+    wait $! || status=$?
+    output=$(cat "$BATS_TEST_TMPDIR/said")
+    expect 76 'smtpsend: body: ' '250 2.0.0 taken'
+}
+
 @test "lost within the chunk: 75, and nobody can have it; lost behind it: somebody may" {
     make_message 20000000 '\r\n'
     for chunking in auto early; do

@@ -37,6 +37,13 @@ msmtprc() {
     output=$(sed 1d <<<"$output")
 }
 
+# The configuration in $output is one that smtpsend reads.
+is_read() {
+    (umask 077 && cat >"$BATS_TEST_TMPDIR/made.conf" <<<"$output")
+    smtpsend -C "$BATS_TEST_TMPDIR/made.conf" --dry-run a@example.org <"$message"
+    [ "$status" -eq 0 ] || fail "smtpsend refuses it: $output"
+}
+
 # msmtp_has ACCOUNT LINE...: msmtp, where there is one, reads these lines from the same file.
 msmtp_has() {
     local read line account=$1
@@ -154,9 +161,6 @@ END
 }
 
 @test "files: no lines, no last line end, carriage returns, blanks before a command" {
-    msmtprc ''
-    assert_output ''
-    assert_equal "$stderr" "$BATS_TEST_TMPDIR/msmtprc: there is no account in it"
     msmtprc '  account\tdefault \r\n\r\n # c\r\n\thost  h\r\ntls on\r\nport 1'
     assert_output $'server = h\nport = 1\ntls = required'
     assert_equal "$stderr" ''
@@ -177,21 +181,23 @@ account x]\x1b[1m\nhost k\n'
     msmtprc 'defaults\nport 1\ntls on\naccount a\nhost h\nfrom a@x\ndefaults\nport 2
 account b : a\ntls_starttls off\naccount default : b, a\nport 3\nfrom c@x'
     assert_output - <<'END'
-server = h
 
 [account a]
+server = h
 port = 1
 tls = required
 from = a@x
 match-from = a@x, a+*@x
 
 [account b]
+server = h
 port = 2
 tls = implicit
 from = a@x
 match-from = a@x, a+*@x
 
 [account default]
+server = h
 port = 3
 tls = implicit
 from = c@x
@@ -200,6 +206,105 @@ END
     msmtp_has a 'host = h' 'port = 1' 'tls = on' 'tls_starttls = on' 'from = a@x'
     msmtp_has b 'host = h' 'port = 2' 'tls = on' 'tls_starttls = off' 'from = a@x'
     msmtp_has default 'host = h' 'port = 3' 'tls = on' 'tls_starttls = off' 'from = c@x'
+}
+
+@test "what holds for one server stays in its account, even where all have it in common" {
+    msmtprc 'defaults\nhost h\ntls off\ntls_trust_file ca\nauth plain\nuser u\npassword p
+timeout 5\naccount a\nfrom a@x\naccount default\nfrom b@x'
+    assert_equal "$(sed '/^$/,$d' <<<"$output")" $'connect-timeout = 5s\ntimeout = 5s'
+    assert_equal "$(grep -c '^tls = off$' <<<"$output")" 2
+    assert_equal "$(grep -c '^allow-cleartext-auth = yes$' <<<"$output")" 2
+    is_read
+}
+
+@test "of an inherited password and the account's own passwordeval the own one counts" {
+    local parent
+    for parent in 'defaults\npassword p\naccount default' \
+        'account a\nhost h\npassword p\naccount default : a'; do
+        msmtprc "$parent\nhost h\ntls on\nauth on\nuser u\npasswordeval pass me"
+        assert_line 'password-command = pass me'
+        assert_regex "$stderr" 'passwordeval: taken in place of the password'
+    done
+    msmtprc 'account default\nhost h\ntls on\nauth on\nuser u\npasswordeval x\npassword p'
+    assert_line 'password = p'
+    assert_regex "$stderr" ':6: passwordeval: left out, as there is a password'
+    is_read
+}
+
+@test "what is written for a host, a domain or an address is what smtpsend takes" {
+    local key text
+    while IFS='|' read -r key text; do
+        msmtprc "account default\nhost h\ntls on\n$key $text"
+        assert_line "$(sed 's/host/server/; s/domain/helo/' <<<"$key") = $text"
+        is_read
+    done <<'END'
+host|h.example.org.
+host|a_b
+host|192.0.2.1
+host|::
+host|2001:db8::1
+host|1:2:3:4:5:6:7:8
+host|::ffff:192.0.2.1
+host|fe80::1%eth0
+domain|h
+domain|[192.0.2.1]
+domain|[IPv6:::1]
+from|a+b@example.org
+from|postmaster
+END
+    while IFS='|' read -r key text; do
+        msmtprc "account default\nhost h\ntls on\n$key $text"
+        refute_line --regexp "^(server = [^h]|helo|from)"
+        assert_regex "$stderr" ":4: $key: left out"
+        is_read
+    done <<'END'
+host|1:2:3
+host|1::2::3
+host|1:2:3:4:5:6:7:8:9
+host|::192.0.2.256
+host|[h]
+host|h:25
+host|-h
+host|`h`
+domain|[192.0.2.256]
+domain|[h]
+domain|a_b
+domain|a..b
+domain|-a
+domain|%%H
+from|a@b@c
+from|a b@c
+from|a..b@c
+from|a@
+from|A <a@b>
+END
+}
+
+@test "a time of nought is no limit: left out" {
+    msmtprc 'account default\nhost h\ntls on\ntimeout 0\nconnect_timeout 00'
+    assert_output $'server = h\nport = 25\ntls = required'
+    run "$convert" url h 'set connect_timeout=0'
+    refute_output --partial 'connect-timeout ='
+}
+
+@test "without an account, or a server, there is no configuration, and the status is 65" {
+    local text file=$BATS_TEST_TMPDIR/made
+    mkdir "$BATS_TEST_TMPDIR/nullmailer"
+    for text in '' '# comment\n' 'defaults\nhost h\n' 'host h\n'; do
+        printf '%b' "$text" >"$BATS_TEST_TMPDIR/msmtprc"
+        run --separate-stderr "$convert" -o "$file" msmtprc "$BATS_TEST_TMPDIR/msmtprc"
+        assert_equal "$status" 65
+        assert_equal "$stderr" \
+            "$BATS_TEST_TMPDIR/msmtprc: there is no account in it; no configuration is made"
+    done
+    for text in '' '\n# comment\n'; do
+        printf '%b' "$text" >"$BATS_TEST_TMPDIR/nullmailer/remotes"
+        echo h >"$BATS_TEST_TMPDIR/nullmailer/me"
+        run --separate-stderr "$convert" -o "$file" nullmailer "$BATS_TEST_TMPDIR/nullmailer"
+        assert_equal "$status" 65
+        assert_regex "$stderr" 'remotes: there is no server in it; no configuration is made'
+    done
+    [ ! -e "$file" ] || fail 'a file was written'
 }
 
 @test "nothing that is in a file is run, or looked up" {
@@ -276,8 +381,36 @@ END
     run "$convert" -o "$file" msmtprc "$cases/msmtprc-one.in"
     expect 73 'is not replaced'
     assert_equal "$(cat "$file")" mine
-    run "$convert" -o "$BATS_TEST_TMPDIR/no/file" msmtprc "$cases/msmtprc-one.in"
-    expect 73 "can't make"
+}
+
+# Standard error goes where standard output should.
+into_full() {
+    { "$convert" "$@" 3>&1 >/dev/full 2>&3 3>&-; }
+}
+
+in_no_space() (
+    trap '' XFSZ
+    ulimit -f 0
+    exec "$convert" "$@"
+)
+
+@test "what can't be made or written: one line of our own, nothing left behind" {
+    cd "$BATS_TEST_TMPDIR" || return 1
+    ln -s nowhere link
+    echo 'smtps://h' >url
+    run "$convert" -o no/file url -f url
+    assert_equal "$status: $output" "73: to-smtpsend: can't make 'no/file'"
+    run "$convert" -o link url -f url
+    assert_equal "$status: $output" "73: to-smtpsend: 'link' is there; it is not replaced"
+    [ ! -e nowhere ] || fail 'written through a link'
+    run into_full url -f url
+    assert_equal "$status: $output" "74: to-smtpsend: can't write the configuration"
+    run into_full --help
+    assert_equal "$status: $output" "74: to-smtpsend: can't write the help"
+    # No file may have a byte: the disk is full, as it were.
+    run in_no_space -o made url -f url
+    assert_equal "$status: $output" "74: to-smtpsend: can't write 'made'"
+    [ ! -e made ] || fail 'half a file is left'
 }
 
 @test "wrong arguments are 64, files that can't be read 66, and nothing is written" {

@@ -63,6 +63,8 @@ assert_parts() {
     asks ' ENVID=a+2Bb+3Dc+20d/~!<>\"' -V 'a+b=c d/~!<>\"'
     asks ' BY=3600;R' --deliver-by 1h
     asks ' BY=120;N' --deliver-by '2m;N'
+    asks ' BY=2;N' --deliver-by '1.5;N'
+    asks ' BY=1;N' --deliver-by '0.2;N'
     asks ' BY=999999999;RT' --deliver-by '999999999;RT'
     asks ' MT-PRIORITY=9' --priority 9
     asks ' MT-PRIORITY=-9' --priority=-9
@@ -409,9 +411,13 @@ C: RCPT TO:<e@example.org>'
     head -c 3000000 /dev/zero | tr '\0' 'x' | fold -w 70 >"$BATS_TEST_TMPDIR/much"
     for reply in '452 4.5.3 too many' '552 5.5.3 too many'; do
         for how in '' '--chunking off' '--pipelining off'; do
-            # In the first transaction a, b of five; in the second c, d; then e.
-            start_server --reply "rcpt:3=$reply" --reply "rcpt:4=$reply" \
-                --reply "rcpt:5=$reply" --reply "rcpt:8=$reply"
+            # In the first transaction a, b of five; so in the second c, d; then e.
+            if [ "$how" = '--pipelining off' ]; then
+                start_server --reply "rcpt:3=$reply"
+            else
+                start_server --reply "rcpt:3=$reply" --reply "rcpt:4=$reply" \
+                    --reply "rcpt:5=$reply"
+            fi
             # shellcheck disable=SC2086 # words
             send $how "${addresses[@]}"
             expect 0
@@ -427,7 +433,7 @@ C: RCPT TO:<e@example.org>'
         submit "${addresses[@]}" < <(cat "$message" && head -c "$size" "$BATS_TEST_TMPDIR/much")
         expect 0
         assert_connections 1
-        assert_parts ab cde
+        assert_parts ab cd e
         stop_server
     done
     # Sent along, QUIT has ended the first session.
@@ -436,6 +442,84 @@ C: RCPT TO:<e@example.org>'
     expect 0
     assert_connections 2
     assert_parts ab c
+}
+
+# takes ASKED TAKEN: a transaction in a script whose server takes the first TAKEN recipients only,
+# with commands in flight together, or not.
+takes() {
+    local i ask=() say=('> 250 sender ok')
+    for ((i = 0; i < $1; i++)); do
+        ask+=('< RCPT *')
+        say+=("> $([ "$i" -lt "$2" ] && echo '250 ok' || echo '452 too many recipients')")
+    done
+    echo '< MAIL *'
+    if [ "$how" = on ]; then
+        printf '%s\n' "${ask[@]}" "${say[@]}"
+    else
+        echo "${say[0]}"
+        for ((i = 0; i < $1; i++)); do
+            printf '%s\n' '< RCPT *' "${say[i + 1]}"
+        done
+    fi
+    printf '%s\n' '< BDAT 144 LAST' 'bytes 144' '> 250 2.0.0 taken'
+}
+
+@test "452 to RCPT: no further transaction names more than the server took" {
+    letters 10
+    for how in on off; do
+        # Without pipelining the first 452 is enough.
+        start_script < <(printf '%s\n' '> 220 hi' '< EHLO *' '> 250-localhost' '> 250-CHUNKING' &&
+            if [ $how = on ]; then echo '> 250-PIPELINING'; fi && echo '> 250 HELP' &&
+            takes "$([ $how = on ] && echo 10 || echo 5)" 4 && takes 4 4 && takes 2 2 &&
+            printf '%s\n' '< QUIT' '> 221 bye' eof)
+        send "${addresses[@]}"
+        assert_followed_script
+        expect 0
+        assert_output ''
+        stop_server
+    done
+    # Nor on another connection.
+    start_server --offer 'LIMITS MAILMAX=1' --reply 'rcpt:2=452 4.5.3 too many' \
+        --reply 'rcpt:3=452 4.5.3 too many'
+    send a@example.org b@example.org c@example.org
+    expect 0
+    assert_parts a b c
+    for n in 2 3; do
+        run grep -c '^C: RCPT' "$dir/log/$n"
+        assert_output 1
+    done
+}
+
+@test "452 to RCPT that is no limit: a full mailbox, a refusal that stays, --require-all" {
+    letters 5
+    # Where it is said, or another is taken after it, it is about that mailbox.
+    for how in auto off; do
+        start_server --rcpt 'b@*=452 4.2.2 mailbox full'
+        send --pipelining $how "${addresses[@]}"
+        expect 75 'rcpt b@example.org: '
+        [ ${#lines[@]} -eq 1 ] || fail "$output"
+        assert_parts acde
+        stop_server
+    done
+    start_server --rcpt 'b@*=452 full'
+    send "${addresses[@]}"
+    expect 75 'rcpt b@example.org: '
+    assert_parts acde
+    stop_server
+    # Asked again alone, it is refused all the same: that was no limit.
+    start_server --rcpt 'b@*=452 full'
+    send --pipelining off "${addresses[@]}"
+    expect 75 'rcpt b@example.org: '
+    [ ${#lines[@]} -eq 1 ] || fail "$output"
+    assert_parts a cde
+    stop_server
+    start_server --rcpt 'b@*=452 4.5.3 too many'
+    for how in auto off; do
+        send --require-all --pipelining $how "${addresses[@]}"
+        expect 75 'rcpt b@example.org: '
+        [ ${#lines[@]} -eq 1 ] || fail "$output"
+    done
+    assert_delivered 0
 }
 
 @test "452 for ever, or to everybody: asked again once more, or never; 75" {
@@ -526,6 +610,11 @@ prdr() {
     # The last word is on the message, whatever was said before.
     prdr '353 here' '250 a' '550 5.7.1 b' '250 c' '554 5.6.0 on second thought no'
     expect 65 'dot b@example.org: ' 'smtpsend: dot: ' '554 5.6.0 on second thought no'
+    stop_server
+    # What is no verdict.
+    prdr '353 here' '250 a' '354 b'
+    expect 76 'smtpsend: dot' '354 b'
+    expect_not 'try again'
     stop_server
     # A server that has one verdict gives one.
     prdr '250 2.0.0 all'

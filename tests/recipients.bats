@@ -73,6 +73,34 @@ header() {
     done
 }
 
+@test "a later transaction fails: how many have the message, and who does not" {
+    local sent='recipients have the message already: sending it again to all gives them two'
+    start_server --offer 'LIMITS RCPTMAX=2' --reply 'mail:2=550 5.7.1 no' \
+        --rcpt 'bad@*=550 5.1.1 unknown'
+    send a@example.org b@example.org c@example.org bad@example.org e@example.org
+    expect 69 'smtpsend: mail: ' '550 5.7.1 no' "smtpsend: 2 of 5 $sent"
+    for name in c bad e; do
+        assert_line "smtpsend: mail $name@example.org: this recipient does not have the message"
+    done
+    [ ${#lines[@]} -eq 5 ] || fail "$output"
+    send bad@example.org a@example.org c@example.org -q
+    assert_output ''
+    stop_server
+    # One that was refused is named once; one whose message got no verdict may have it.
+    start_server --offer 'LIMITS RCPTMAX=2' --rcpt 'bad@*=550 5.1.1 unknown' --at bdat:2=drop
+    send a@example.org bad@example.org c@example.org d@example.org e@example.org
+    expect 75 'may have accepted' "smtpsend: 1 of 5 $sent" \
+        'c@example.org: this recipient may not have' 'd@example.org: this recipient may not' \
+        'e@example.org: this recipient does not have'
+    [ ${#lines[@]} -eq 6 ] || fail "$output"
+    stop_server
+    # Where nobody has it, the cause says all.
+    start_server --reply 'mail=550 5.7.1 no'
+    send a@example.org b@example.org
+    expect 69 '550 5.7.1 no'
+    [ ${#lines[@]} -eq 1 ] || fail "$output"
+}
+
 @test "comma lists, names, groups, comments, quotes and routes in arguments" {
     start_server
     send 'a@example.org, b@example.org,c@example.org' 'Some Name <d@example.org>' \

@@ -139,6 +139,9 @@ function lost(command, text) {
 }
 
 function seconds(command, key) {
+    # Nought is no limit to msmtp, and no time at all to smtpsend.
+    if (get(command) ~ /^0+$/)
+        return
     if (get(command) ~ /^[0-9]+$/)
         set(target, key, get(command) "s")
     else if (get(command) != "" && get(command) != "off")
@@ -161,7 +164,7 @@ function server(    lmtp, port, host) {
     lmtp = get("protocol") == "lmtp"
     if (get("socket") != "") {
         if (lmtp)
-            set_later(target, "server", "lmtp+unix:" path(get("socket")), spot("protocol"))
+            lmtp_server("lmtp+unix:" path(get("socket")))
         else
             set(target, "server", "unix:" path(get("socket")))
         return
@@ -169,16 +172,22 @@ function server(    lmtp, port, host) {
     host = get("host")
     port = get("port")
     if (host == "") {
-        note(place(line_of_account[name], "account"), "it has no host; msmtp refuses that")
+        note(place(line_of_account[name], "account"), "it has no host, which msmtp " \
+            "refuses; until 'server' is set its mail goes to localhost")
         return
     }
     if (lmtp) {
-        set_later(target, "server", "lmtp://" (host ~ /:/ ? "[" host "]" : host) \
-            (port == "" ? "" : ":" port), spot("protocol"))
+        lmtp_server("lmtp://" (host ~ /:/ ? "[" host "]" : host) (port == "" ? "" : ":" port))
         return
     }
-    set(target, "server", host)
-    set(target, "port", port != "" ? port : on("tls") && !on("tls_starttls", 1) ? 465 : 25)
+    set_fit(target, "server", host, spot("host"))
+    set_fit(target, "port", port != "" ? port : \
+        on("tls") && !on("tls_starttls", 1) ? 465 : 25, spot("port"))
+}
+
+function lmtp_server(url) {
+    set_later(target, "server", url, spot("protocol"))
+    note(spot("protocol"), "until then mail goes to localhost by SMTP, NOT to this server")
 }
 
 function tls() {
@@ -247,10 +256,22 @@ function token() {
     lost("password", "tokens do not last: left out; set token-command or token-file")
 }
 
+# How near to the account the command is: its own, of an account it is made of, a default.
+function nearness(command) {
+    if (!(("own", name, command) in raw))
+        return 0
+    return line_of["own", name, command] > line_of_account[name] ? 2 : 1
+}
+
 function password() {
-    if (get("password") != "")
+    if (get("password") != "" && get("passwordeval") != "" && \
+        nearness("passwordeval") > nearness("password")) {
+        note(spot("passwordeval"), "taken in place of the password from another part")
+        set(target, "password-command", get("passwordeval"))
+    } else if (get("password") != "") {
+        lost("passwordeval", "left out, as there is a password")
         set(target, "password", get("password"))
-    else if (get("passwordeval") != "")
+    } else if (get("passwordeval") != "")
         set(target, "password-command", get("passwordeval"))
     else
         note(spot("auth"), "there is no password: msmtp asks the key ring and netrc, " \
@@ -288,13 +309,13 @@ function sender(    from, at) {
     else if (from != "" && from != "%U@%M") {
         from = replaced("from", from)
         if (from != "")
-            set(target, "from", from)
+            set_fit(target, "from", from, spot(on("auto_from") ? "maildomain" : "from"))
         at = index(from, "@")
-        if (from !~ /%/ && at)
+        if (from !~ /%/ && at && is_set(target, "from"))
             set(target, "match-from", from ", " substr(from, 1, at - 1) "+*" substr(from, at))
     }
     if (get("domain") != "" && replaced("domain", get("domain")) != "")
-        set(target, "helo", replaced("domain", get("domain")))
+        set_fit(target, "helo", replaced("domain", get("domain")), spot("domain"))
     if (!on("allow_from_override", 1))
         note(spot("allow_from_override"), "left out: a caller's -f always counts")
 }
@@ -399,13 +420,20 @@ function choose_default(    chosen, twin) {
         unset(account_at[1], "match-from")
 }
 
-# What all accounts have in common goes to the general part.
+# What holds for one server: in the general part it would hold for a server that is named on the
+# command line, too, "tls = off" above all.
+function is_of_server(key) {
+    return key ~ /^#?(server|port|user|auth|allow-cleartext-auth|tls|tls-.*)$/ || \
+        key ~ /^(password|token)(-command)?$/
+}
+
+# What all accounts have in common goes to the general part; so does all that the only one has.
 function hoist(    i, j, n, key, first, alike) {
     first = account_at[1]
     n = key_count[first]
     for (i = 1; i <= n; i++) {
         key = key_at[first, i]
-        alike = is_set(first, key)
+        alike = is_set(first, key) && (account_count == 1 || !is_of_server(key))
         for (j = 2; alike && j <= account_count; j++)
             alike = is_set(account_at[j], key) && \
                 value_of[account_at[j], key] == value_of[first, key]
@@ -421,14 +449,13 @@ function hoist(    i, j, n, key, first, alike) {
 
 END {
     if (!name_count)
-        note(file_name(), "there is no account in it")
+        refuse(file_name(), "there is no account in it")
     for (i = 1; i <= name_count; i++) {
         name = names[i]
         target = target_of[name] = new_account(name, place(line_of_account[name], "account"))
         translate()
     }
-    if (name_count)
-        choose_default()
+    choose_default()
     hoist()
     write_config("msmtp")
 }

@@ -27,7 +27,7 @@ FNR == 1 {
 function remote(words, n, where,    i, name, text) {
     if (n > 1 && words[2] != "smtp")
         note(where, "smtpsend does not have this protocol; taken for smtp")
-    set("", "server", words[1])
+    set_fit("", "server", words[1], where)
     set("", "port", 25)
     for (i = 3; i <= n; i++) {
         name = words[i]
@@ -51,8 +51,8 @@ function remote(words, n, where,    i, name, text) {
 
 function option(name, text, where) {
     if (name == "port") {
-        set("", "port", text)
-        port_given = 1
+        set_fit("", "port", text, where ": port")
+        port_given = fits("port", text)
     } else if (name == "user")
         set("", "user", text)
     else if (name == "pass")
@@ -97,8 +97,10 @@ function take(name,    text) {
     return text
 }
 
-function names(    me, host, domain, helo) {
+function names(    me, host, domain, helo, where_helo, where_host) {
     me = take("me")
+    where_helo = spot(value["helohost"] != "" ? "helohost" : "me")
+    where_host = spot(value["defaulthost"] != "" ? "defaulthost" : "me")
     host = take("defaulthost")
     domain = take("defaultdomain")
     host = host != "" ? host : me
@@ -107,9 +109,9 @@ function names(    me, host, domain, helo) {
     helo = take("helohost")
     helo = helo != "" ? helo : me
     if (helo != "")
-        set("", "helo", literal(helo))
+        set_fit("", "helo", literal(helo), where_helo)
     if (host != "")
-        set("", "domain", literal(host))
+        set_fit("", "domain", literal(host), where_host)
 }
 
 function queue(    lifetime, limit, admin) {
@@ -129,11 +131,12 @@ function queue(    lifetime, limit, admin) {
 
 END {
     if (!remotes)
-        note(folder "remotes", "there is no server in it")
+        refuse(folder "remotes", "there is no server in it")
     names()
     if (value["allmailfrom"] != "") {
-        set("", "from", literal(take("allmailfrom")))
-        note(spot("allmailfrom"), "a caller's -f counts more")
+        set_fit("", "from", literal(take("allmailfrom")), spot("allmailfrom"))
+        if (is_set("", "from"))
+            note(spot("allmailfrom"), "a caller's -f counts more")
     }
     lost("adminaddr", "left out: put 'root: ADDRESS' and the other local users into a file, " \
         "and set aliases = FILE")

@@ -48,10 +48,11 @@ function or_else(text, otherwise) {
 }
 
 # The mail hub's HOST[:PORT], for an account or for all.
-function set_hub(account, hub,    n) {
+function set_hub(account, hub, where,    n) {
     n = match(hub, /:[0-9A-Za-z]+$/)
-    set(account, "server", n ? substr(hub, 1, n - 1) : hub)
-    set(account, "port", n ? substr(hub, n + 1) : or_else(value["port"], 25))
+    set_fit(account, "server", n ? substr(hub, 1, n - 1) : hub, where)
+    set_fit(account, "port", n ? substr(hub, n + 1) : or_else(value["port"], 25), \
+        n ? where : or_else(where_is["port"], conf))
 }
 
 function tls() {
@@ -87,18 +88,22 @@ function authentication(    method) {
         allow_cleartext("", where_is["authuser"])
 }
 
+# Debian's package leaves words like _HOSTNAME_ where its installation asked nothing.
 function sender() {
     if (value["hostname"] != "")
-        set("", "helo", literal(value["hostname"]))
+        set_fit("", "helo", literal(value["hostname"]), where_is["hostname"])
     domain = or_else(value["rewritedomain"], value["hostname"])
     if (domain != "")
-        set("", "domain", literal(domain))
+        set_fit("", "domain", domain, \
+            where_is[value["rewritedomain"] != "" ? "rewritedomain" : "hostname"])
+    if (!is_set("", "domain"))
+        domain = ""
     if (yes("fromlineoverride")) {
         note(where_is["fromlineoverride"], "From stays as it is; the envelope sender, " \
             "though, is the caller's -f, else user@domain, whatever From says")
         return
     }
-    set("", "from", "%U@" or_else(literal(domain), "%H"))
+    set("", "from", "%U@" or_else(domain, "%H"))
     set("", "set-from", "yes")
 }
 
@@ -116,13 +121,13 @@ function alias(line, where,    user, address, hub, account) {
     }
     account = new_account(user, where)
     set(account, "match-from", user "@" (domain != "" ? domain : "*"))
-    set(account, "from", literal(address))
+    set_fit(account, "from", literal(address), where)
     if (hub != "")
-        set_hub(account, hub)
+        set_hub(account, hub, where)
 }
 
 END {
-    set_hub("", or_else(value["mailhub"], "mailhub"))
+    set_hub("", or_else(value["mailhub"], "mailhub"), or_else(where_is["mailhub"], conf))
     if (value["mailhub"] == "")
         note(conf, "there is no MailHub; ssmtp takes the host 'mailhub'")
     tls()

@@ -160,7 +160,10 @@ function translate(    variable) {
     authentication()
     sender()
     carry(first_of("socket-connect-timeout connect_timeout"), "connect-timeout")
-    if (is_set(target, "connect-timeout") && value_of[target, "connect-timeout"] !~ /^[0-9]+$/)
+    # Nought, and with mutt what is less, is no limit to them.
+    if (is_set(target, "connect-timeout") && \
+        (value_of[target, "connect-timeout"] !~ /^[0-9]+$/ || \
+        value_of[target, "connect-timeout"] + 0 == 0))
         unset(target, "connect-timeout")
     if (get(chained("socks-proxy")) != "") {
         set_later(target, "proxy", "socks5h://" bare(get(chained("socks-proxy"))), \
@@ -178,6 +181,11 @@ function bare(url) {
 # SCHEME://[USER[:PASSWORD]@]HOST[:PORT][/]; sets scheme, user, secret, host for what follows.
 function server(url, variable,    rest, n, login) {
     scheme = user = secret = ""
+    if (url ~ /`/) {
+        note(where_is(variable), "left out: commands are not run; until 'server' is set mail " \
+            "goes to localhost")
+        return 0
+    }
     if ((n = index(url, "://"))) {
         scheme = tolower(substr(url, 1, n - 1))
         rest = substr(url, n + 3)
@@ -203,6 +211,11 @@ function server(url, variable,    rest, n, login) {
     sub(/\/.*/, "", rest)
     host = rest
     sub(/:[0-9A-Za-z]+$/, "", host)
+    if (!is_host(host)) {
+        note(where_is(variable), "left out: this can't be a host; until 'server' is set mail " \
+            "goes to localhost")
+        return 0
+    }
     if (scheme == "smtps")
         scheme = "submissions"
     set(target, "server", (scheme == "" ? "smtp" : scheme) "://" rest)
@@ -276,12 +289,11 @@ function address(text) {
 
 function sender(    from) {
     from = address(get(first_of("envelope_from_address from")))
-    if (from ~ /[, \t]/)
-        note(where_is("from"), "left out: not one address")
-    else if (from != "")
-        set(target, "from", literal(from))
+    if (from != "")
+        set_fit(target, "from", literal(from), \
+            where_is(first_of("envelope_from_address from")))
     if (get("hostname") != "")
-        set(target, "domain", literal(get("hostname")))
+        set_fit(target, "domain", get("hostname"), where_is("hostname"))
     carry_path("mta-aliases", "aliases")
 }
 

@@ -69,13 +69,13 @@ static int parse_deliver_by(struct extensions *x, const char *spec, struct err *
     if (spec[n])
         mode = spec + n + 1;
     ms = text_duration(time);
-    if (ms < 1000 || ms / 1000 > SECONDS_MAX ||
+    if (ms <= 0 || ms > SECONDS_MAX * INT64_C(1000) ||
         !(text_same(mode, "R") || text_same(mode, "N") || text_same(mode, "RT") ||
           text_same(mode, "NT"))) {
         err_set(e, ERR_USAGE, "--deliver-by: '%.40s' is not DUR[;R|N][T]", spec);
         return err_about(e, "deliver-by");
     }
-    x->deliver_by = ms / 1000;
+    x->deliver_by = (ms + 999) / 1000;
     x->by_mode = mode;
     return 0;
 }

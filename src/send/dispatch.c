@@ -33,7 +33,7 @@ static int start_over(struct dispatch *d, struct err *e)
 
 int dispatch_send(struct dispatch *d, struct err *e)
 {
-    const struct transaction_wishes wishes = {
+    struct transaction_wishes wishes = {
         .extensions = &d->job->extensions, .chunking = job_chunking(d->job), .last = true};
     struct transaction_result result;
     struct session session;
@@ -46,6 +46,7 @@ int dispatch_send(struct dispatch *d, struct err *e)
         before = done;
         status = transaction_send(&session, d->envelope, d->message, &wishes, &result, e);
         d->maybe_accepted = result.maybe_accepted;
+        wishes.most = result.most;
         done = envelope_count(d->envelope, DELIVERY_DONE);
         left = status ? 0 : left_over(d, done - before);
         if (left)

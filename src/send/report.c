@@ -179,6 +179,42 @@ void report_recipients(const struct report *report, const struct envelope *envel
     }
 }
 
+/* How many have the message, which matters to who would send it again. */
+static void report_done(const struct report *report, const struct envelope *envelope)
+{
+    struct err e = ERR_INIT;
+
+    err_set(&e, ERR_TEMPORARY,
+            "%zu of %zu recipients have the message already: sending it again to all gives "
+            "them two",
+            envelope_count(envelope, DELIVERY_DONE), envelope->count);
+    report_error(report, &e, NULL);
+    err_release(&e);
+}
+
+void report_undecided(const struct report *report, const struct envelope *envelope,
+                      const struct err *e, bool maybe_accepted)
+{
+    struct err line = ERR_INIT;
+    size_t i;
+
+    if (report->quiet || !envelope_count(envelope, DELIVERY_DONE))
+        return;
+    report_done(report, envelope);
+    for (i = 0; i < envelope->count; i++) {
+        const struct recipient *r = &envelope->recipients[i];
+
+        if (r->delivery != DELIVERY_WAITING && r->delivery != DELIVERY_ACCEPTED)
+            continue;
+        err_set(&line, e->kind, "this recipient %s the message",
+                maybe_accepted && r->delivery == DELIVERY_ACCEPTED ? "may not have"
+                                                                   : "does not have");
+        err_at(&line, e->stage);
+        report_error(report, &line, r->address);
+        err_release(&line);
+    }
+}
+
 int report_exit_status(const struct envelope *envelope, const struct err *e)
 {
     enum err_kind worst = ERR_NONE;

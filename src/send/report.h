@@ -31,6 +31,11 @@ void report_describe(struct buf *line, const struct err *e, const char *recipien
 void report_recipients(const struct report *report, const struct envelope *envelope,
                        bool authenticated);
 
+/* After E ended a run that has sent the message to some recipients already: how many have it, and a
+ * line for each whom E concerns. MAYBE_ACCEPTED: see struct transaction_result. */
+void report_undecided(const struct report *report, const struct envelope *envelope,
+                      const struct err *e, bool maybe_accepted);
+
 /* The exit status of a run: of E where it failed as a whole, else of its recipients: 75 where one
  * is worth another try, else that of a refusal, else 0. */
 int report_exit_status(const struct envelope *envelope, const struct err *e);

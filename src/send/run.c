@@ -20,6 +20,7 @@ struct run {
     struct job job;
     struct message *message;
     struct envelope envelope;
+    bool maybe_accepted; /* see struct transaction_result */
     struct sink sink;
 };
 
@@ -158,6 +159,7 @@ static void deliver(struct run *run, struct report *report, struct err *e)
             (void)dispatch_send(&dispatch, e);
         }
     }
+    run->maybe_accepted = dispatch.maybe_accepted;
     report_recipients(report, &run->envelope, dispatch.authenticated);
 }
 
@@ -177,11 +179,14 @@ int run_send(const struct run_request *request, struct report *report)
             else
                 deliver(&run, report, &e);
         }
-        status = e.kind == ERR_NONE ? report_exit_status(&run.envelope, &e) : 0;
+        if (e.kind != ERR_NONE) {
+            report_error(report, &e, NULL);
+            report_undecided(report, &run.envelope, &e, run.maybe_accepted);
+        }
+        status = report_exit_status(&run.envelope, &e);
         envelope_release(&run.envelope);
         job_release(&run.job);
-    }
-    if (e.kind != ERR_NONE) {
+    } else {
         report_error(report, &e, NULL);
         status = err_exit_status(e.kind);
     }

@@ -320,7 +320,10 @@ static int wait_to_write(struct dialog *d, enum stage stage, struct deadline dea
         e->sys = ETIME;
         return explain(d, stage, e);
     }
-    return 0;
+    /* What came while we waited came before the bytes that follow, perhaps the last. */
+    if (ready & POLLIN && lines_fill(&d->lines, d->stream, e) < 0)
+        return explain(d, stage, e);
+    return take_buffered(d, stage, e);
 }
 
 /* Bytes on their way: from memory, or from a file where data is NULL. */

@@ -77,7 +77,8 @@ int dialog_file(struct dialog *d, int fd, off_t offset, uint64_t len, struct err
 bool dialog_takes_files(const struct dialog *d);
 
 /* Queue TEXT, a BDAT command (RFC 3030), whose reply is due only after the bytes of the message
- * that dialog_body is given next: one that comes earlier ends the dialogue. */
+ * that dialog_body is given next: one that is seen before the last of them has been written ends
+ * the dialogue. */
 int dialog_chunk(struct dialog *d, const struct command *c, const char *text,
                  const struct dialog_handler *handler, struct err *e);
 

@@ -18,7 +18,9 @@ struct transaction {
     bool mail_refused; /* E of the transaction says why; replies after it mean nothing */
     struct dialog_handler handler;
     enum chunking chunking;
-    size_t limit, asked; /* recipients that the server takes, and that were named */
+    size_t limit, asked; /* recipients that may be named, and that were */
+    size_t taken;        /* of those, accepted */
+    bool full;           /* the server has said since that it takes no more */
     bool quit;           /* nothing follows: QUIT goes out with the message's end */
     bool data_sent;
     bool data_ready; /* 354 */
@@ -83,6 +85,13 @@ static enum err_kind rcpt_kind(const struct reply *r)
     return ERR_TEMPORARY;
 }
 
+/* 452 or 552 that may be about the transaction: not where it speaks of the mailbox (RFC 3463
+ * section 3.3). */
+static bool says_full(const struct reply *r)
+{
+    return (r->code == 452 || r->code == 552) && r->enhanced.subject != 2;
+}
+
 static int rcpt_answered(struct transaction *t, size_t index, const struct reply *r,
                          struct err *e)
 {
@@ -92,10 +101,14 @@ static int rcpt_answered(struct transaction *t, size_t index, const struct reply
         return 0;
     if (reply_class(r) == 3)
         return reply_refusal(r, ERR_PROTOCOL, "the server's reply makes no sense here", e);
-    if (reply_class(r) == 2)
+    if (reply_class(r) == 2) {
         recipient->delivery = DELIVERY_ACCEPTED;
-    else
+        t->taken++;
+    } else {
         recipient_fail(recipient, STAGE_RCPT, rcpt_kind(r), r);
+    }
+    /* One that is taken after a 452 shows that it was about the other alone. */
+    t->full = says_full(r) || (t->full && reply_class(r) != 2);
     return 0;
 }
 
@@ -143,12 +156,15 @@ static int expect_verdicts(struct transaction *t, enum stage stage, struct err *
     return dialog_expect(t->session->dialog, &c, e);
 }
 
-static void recipient_answered(struct transaction *t, const struct command *c,
-                               const struct reply *r)
+static int recipient_answered(struct transaction *t, const struct command *c,
+                              const struct reply *r, struct err *e)
 {
+    if (reply_class(r) == 3)
+        return reply_refusal(r, ERR_PROTOCOL, "the server's reply makes no sense here", e);
     if (reply_class(r) != 2)
         recipient_fail(&t->envelope->recipients[c->index], c->stage,
                        reply_class(r) == 5 ? ERR_NOUSER : ERR_TEMPORARY, r);
+    return 0;
 }
 
 /* A reply to the message, of which there are several with PRDR. */
@@ -158,9 +174,8 @@ static int end_answered(struct transaction *t, const struct command *c, const st
     if (r->code == 353 && t->prdr)
         return expect_verdicts(t, c->stage, e);
     if (c->recipient)
-        recipient_answered(t, c, r);
-    else
-        message_answered(t, c->stage, r);
+        return recipient_answered(t, c, r, e);
+    message_answered(t, c->stage, r);
     return 0;
 }
 
@@ -347,6 +362,17 @@ static int begin(struct transaction *t, struct err *e)
     return (t->session->unfinished && queue_rset(t, e)) || queue_mail(t, e) ? -1 : 0;
 }
 
+/* The server has said that it is full, and a further transaction may have the rest. */
+static bool leaves_rest(const struct transaction *t)
+{
+    return t->full && t->taken && !t->envelope->require_all && message_facts(t->message)->known;
+}
+
+static bool may_name_more(const struct transaction *t)
+{
+    return t->asked < t->limit && goes_on(t) && !leaves_rest(t);
+}
+
 /* MAIL, all RCPTs and, where commands may be in flight together, DATA: one flight. With
  * require_all DATA has to wait for the verdict on every recipient. */
 static int send_envelope(struct transaction *t, struct err *e)
@@ -356,7 +382,7 @@ static int send_envelope(struct transaction *t, struct err *e)
 
     if (begin(t, e))
         return -1;
-    for (i = 0; i < t->envelope->count && t->asked < t->limit && goes_on(t); i++) {
+    for (i = 0; i < t->envelope->count && may_name_more(t); i++) {
         if (t->envelope->recipients[i].delivery == DELIVERY_WAITING &&
             queue_rcpt(t, i, t->extensions, e))
             return -1;
@@ -432,6 +458,8 @@ static int plan(struct transaction *t, const struct transaction_wishes *wishes, 
     size_t waiting = envelope_count(t->envelope, DELIVERY_WAITING);
 
     t->limit = most && most < waiting ? (size_t)most : waiting;
+    if (wishes->most && wishes->most < t->limit)
+        t->limit = wishes->most;
     if (t->envelope->require_all && t->limit < waiting) {
         err_set(e, ERR_UNAVAILABLE, "the server takes %zu recipients at once, not %zu",
                 t->limit, waiting);
@@ -495,6 +523,8 @@ int transaction_send(struct session *s, struct envelope *envelope, struct messag
         status = send_envelope(&t, e) || deliver(&t, e) ? -1 : 0;
         status = conclude(&t, status, e);
     }
+    /* Where it took nobody at all, what was learnt before is no limit either. */
+    result->most = t.full ? t.taken : wishes->most;
     release(&t);
     return status;
 }

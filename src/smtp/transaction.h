@@ -21,12 +21,14 @@ enum chunking {
 struct transaction_wishes {
     const struct extensions *extensions;
     enum chunking chunking;
-    bool last; /* the session ends after it: QUIT may go out with the message's end */
+    bool last;   /* the session ends after it: QUIT may go out with the message's end */
+    size_t most; /* recipients to name; 0: all that the server's LIMITS allow */
 };
 
 struct transaction_result {
     bool maybe_accepted; /* the final dot went out and its reply never came */
     uint64_t bytes;      /* of the message, sent */
+    size_t most;         /* to wish for in the next: how many were taken before 452 or 552 */
 };
 
 /* Send MESSAGE (mended) to the recipients that still wait. 0: the server has answered everything
