@@ -37,6 +37,7 @@ raw = open(sys.argv[1], 'rb').read().replace(b'\r\n', b'\n').replace(b'\n', b'\r
 def text(value):
     if isinstance(value, str):
         value = value.encode('ascii', 'surrogateescape').decode('utf-8', 'surrogateescape')
+    value = ''.join(value.splitlines())
     return ''.join(part if isinstance(part, str) else part.decode(charset or 'utf-8')
                    for part, charset in decode_header(value))
 
@@ -81,6 +82,53 @@ assert_seen_same() {
     run cat "$(delivered)"
     assert_line --partial 'charset=iso-8859-1'
     refute_line --partial '8bit'
+}
+
+@test "text without a charset gets one, since without it is US-ASCII; other types don't" {
+    start_server --no 8BITMIME
+    write 'Subject: x\nMIME-Version: 1.0\nContent-Type: text/html;\n format=flowed (so)\n\n<p>Grüße</p>\n'
+    deliver
+    run cat "$(delivered)"
+    assert_line $'Content-Type: text/html; charset=utf-8;\r'
+    assert_line $' format=flowed (so)\r'
+    stop_server
+    start_server --no 8BITMIME
+    write 'Subject: x\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/plain\n\nGr\xfc\xdfe\n--b\nContent-Type: text/plain; name="ü"; Charset=iso-8859-1\n\n\xe4\n--b\nContent-Type: text/plain;\n\nascii\n--b\nContent-Type: image/x\n\n\xff\n--b--\n'
+    deliver
+    run grep -ai -A1 ^Content-Type: "$(delivered)"
+    assert_line $'Content-Type: text/plain; charset=unknown-8bit\r'
+    assert_line $'Content-Type: text/plain;\r'
+    assert_line $'Content-Type: image/x\r'
+    assert_line --partial ' Charset=iso-8859-1'
+    run grep -ci charset= "$(delivered)"
+    assert_output 2
+}
+
+@test "comments in address fields" {
+    start_server --no 8BITMIME
+    write 'From: s@example.org (Jörg (aus Köln) M.)\nTo: (Zoë) Ü <a@example.org>, "x (y" <b@example.org> (ascii \\) stays)\nSubject: x\n\nx\n'
+    deliver
+    assert_seen_same
+    run cat "$(delivered)"
+    assert_line $'From: s@example.org (=?UTF-8?B?SsO2cmc=?= (aus\r'
+    assert_line $' =?UTF-8?B?S8O2bG4=?=) M.)\r'
+    assert_line --partial '"x (y" <b@example.org> (ascii \) stays)'
+    write 'From: s@example.org (J\\örg)\n\nx\n'
+    send a@example.org
+    expect 65 8BITMIME "'From'"
+}
+
+@test "a DKIM signature that the conversion breaks is told by -v" {
+    start_server --no 8BITMIME
+    write 'DKIM-Signature: v=1; bh=x; b=y\nSubject: x\n\nGrüße\n'
+    send -v --add-headers=no a@example.org
+    expect 0 'message: ' DKIM
+    write 'DKIM-Signature: v=1; bh=x; b=y\nSubject: x\n\nascii\n'
+    send -v --add-headers=no a@example.org
+    expect_not DKIM
+    write 'Subject: x\n\nGrüße\n'
+    send -v --add-headers=no a@example.org
+    expect_not DKIM
 }
 
 @test "HTML, text and an attachment; what is ASCII stays byte for byte" {
@@ -170,4 +218,16 @@ END
     submit --stream --add-headers=no a@example.org < <(printf 'Subject: x\n\nascii\n')
     expect 0
     assert_delivered 1
+}
+
+@test "where -B 7bit asks for 7 bits the server is not blamed" {
+    start_server
+    submit -B 7bit --stream --add-headers=no a@example.org < <(printf 'Subject: x\n\nGrüße\n')
+    expect 65 --stream '-B 7bit'
+    expect_not lacks
+    write 'MIME-Version: 1.0\nContent-Type: multipart/signed; boundary=b\n\n--b\n\nä\n--b--\n'
+    send -B 7bit a@example.org
+    expect 65 signature '-B 7bit'
+    expect_not lacks
+    assert_delivered 0
 }

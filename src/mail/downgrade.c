@@ -50,9 +50,9 @@ struct downgrade {
 
 static int refuse(struct err *e, const char *why)
 {
-    err_set(e, ERR_DATA, "the server lacks 8BITMIME and the message can't be made 7-bit: %s",
-            why);
-    return err_hint(e, "encode its 8-bit text, or send through a server with 8BITMIME");
+    err_set(e, ERR_DATA, "the message can't be made 7-bit: %s", why);
+    return err_hint(e, "encode its 8-bit text, or send it through a server with 8BITMIME and "
+                       "without -B 7bit");
 }
 
 static int refuse_field(const struct header *h, const struct field *field, const char *why,
@@ -74,6 +74,12 @@ static void put_line(struct buf *out, const char *text, size_t len)
     buf_add(out, "\r\n", 2);
 }
 
+/* The survey found 8-bit data in the entity. */
+static bool has_8bit(const struct downgrade *d)
+{
+    return (d->found.data[d->at.entities - 1] & FOUND_8BIT) != 0;
+}
+
 /* The Content-Transfer-Encoding that the entity gets, or NULL for that which it has. */
 static const char *new_label(const struct downgrade *d)
 {
@@ -85,17 +91,52 @@ static const char *new_label(const struct downgrade *d)
     return NULL;
 }
 
+/* The parameter for text that says no charset. */
+static const char *charset(const struct downgrade *d)
+{
+    bool utf8 = !(d->found.data[d->at.entities - 1] & FOUND_NO_UTF8);
+
+    return utf8 ? "; charset=utf-8" : "; charset=unknown-8bit";
+}
+
+/* Append the 7-bit form of FIELD. NULL, or what hinders. */
+static const char *put_field(const struct header *h, const struct field *field, struct buf *out)
+{
+    const char *start = h->bytes.data + field->start;
+
+    if (is_8bit(start, field->len))
+        return words_field(h, field, out);
+    buf_add(out, start, field->len);
+    return NULL;
+}
+
+/* The same of the Content-Type of a text without a charset, which comes right behind the type:
+ * what is there has the same place in both forms. */
+static const char *put_type(const struct downgrade *d, const struct header *h,
+                            const struct field *field, struct buf *out)
+{
+    const char *start = h->bytes.data + field->start, *at = h->bytes.data + field->value;
+    const char *label = charset(d), *type, *why;
+    size_t place = out->len, n = strlen(label), len;
+
+    mime_value(&at, start + field->len, &type, &len);
+    place += (size_t)(type + len - start);
+    why = put_field(h, field, out);
+    if (why || buf_add(out, label, n))
+        return why;
+    memmove(out->data + place + n, out->data + place, out->len - n - place);
+    memcpy(out->data + place, label, n);
+    return NULL;
+}
+
 /* The fields that tell how the body is encoded, where H has none of them. */
 static void put_labels(const struct downgrade *d, const struct header *h, const char *label,
                        struct buf *out)
 {
-    bool utf8 = !(d->found.data[d->at.entities - 1] & FOUND_NO_UTF8);
-
     if (d->at.of_message && header_find(h, "MIME-Version", 0) < 0)
         buf_addstr(out, "MIME-Version: 1.0\r\n");
     if (!d->at.entity.typed)
-        buf_addf(out, "Content-Type: text/plain; charset=%s\r\n",
-                 utf8 ? "utf-8" : "unknown-8bit");
+        buf_addf(out, "Content-Type: text/plain%s\r\n", charset(d));
     if (header_find(h, "Content-Transfer-Encoding", 0) < 0)
         buf_addf(out, "Content-Transfer-Encoding: %s\r\n", label);
 }
@@ -104,7 +145,8 @@ static void put_labels(const struct downgrade *d, const struct header *h, const 
 static int put_header(const struct downgrade *d, const struct header *h, struct buf *out,
                       struct err *e)
 {
-    const char *label = new_label(d), *start, *why;
+    bool add_charset = d->at.entity.no_charset && has_8bit(d) && d->at.coding != CODING_NONE;
+    const char *label = new_label(d), *why;
     const struct field *field;
     size_t i;
 
@@ -113,18 +155,17 @@ static int put_header(const struct downgrade *d, const struct header *h, struct 
     buf_add(out, h->added.data, h->added.len);
     for (i = 0; i < h->count; i++) {
         field = &h->fields[i];
-        start = h->bytes.data + field->start;
+        why = NULL;
         if (field->removed)
             continue;
-        if (label && header_is_called(h, field, "Content-Transfer-Encoding")) {
+        if (label && header_is_called(h, field, "Content-Transfer-Encoding"))
             buf_addf(out, "Content-Transfer-Encoding: %s\r\n", label);
-        } else if (is_8bit(start, field->len)) {
-            why = words_field(h, field, out);
-            if (why)
-                return refuse_field(h, field, why, e);
-        } else {
-            buf_add(out, start, field->len);
-        }
+        else if (add_charset && header_is_called(h, field, "Content-Type"))
+            why = put_type(d, h, field, out);
+        else
+            why = put_field(h, field, out);
+        if (why)
+            return refuse_field(h, field, why, e);
     }
     if (d->at.coding != CODING_NONE)
         put_labels(d, h, label, out);
@@ -133,9 +174,7 @@ static int put_header(const struct downgrade *d, const struct header *h, struct 
 
 static enum coding choose_coding(const struct downgrade *d)
 {
-    bool is_8bit_part = (d->found.data[d->at.entities - 1] & FOUND_8BIT) != 0;
-
-    if (!is_8bit_part && d->at.entity.encoding != MIME_BINARY)
+    if (!has_8bit(d) && d->at.entity.encoding != MIME_BINARY)
         return CODING_NONE;
     if (d->at.entity.kind == MIME_TEXT)
         return CODING_QP;

@@ -2,11 +2,11 @@
  *
  * The body is read line by line, first to find the parts that have 8-bit data, then, as often as
  * wanted, to convert these: text to quoted-printable, other leaves to base64. Whatever else there
- * is comes out as it went in, but for labels that say 8bit or binary of what is 7-bit now, and for
- * header fields, whose 8-bit text becomes encoded words. What can't be converted without harm
- * is refused (ERR_DATA). Memory does not depend on the body: one line of HEADER_LINE_MAX bytes,
- * the header of one part, MIME_DEPTH_MAX boundaries and a byte for each of at most
- * DOWNGRADE_PARTS_MAX parts. */
+ * is comes out as it went in, but for labels that say 8bit or binary of what is 7-bit now, for
+ * text/ types without a charset, which get utf-8 or unknown-8bit, and for header fields, whose
+ * 8-bit text becomes encoded words. What can't be converted without harm is refused (ERR_DATA).
+ * Memory does not depend on the body: one line of HEADER_LINE_MAX bytes, the header of one part,
+ * MIME_DEPTH_MAX boundaries and a byte for each of at most DOWNGRADE_PARTS_MAX parts. */
 #ifndef MAIL_DOWNGRADE_H
 #define MAIL_DOWNGRADE_H
 

@@ -176,9 +176,9 @@ static int next_window(struct message *m, const char **data, size_t *len, struct
 static int refuse_stream(struct err *e)
 {
     err_set(e, ERR_DATA,
-            "the server lacks 8BITMIME and a message with 8-bit text that is sent "
-            "as it is read can't be made 7-bit");
-    return err_hint(e, "leave out --stream, or encode the 8-bit text");
+            "a message with 8-bit text that is sent as it is read can't be made 7-bit");
+    return err_hint(e, "leave out --stream, encode the 8-bit text, or send it through a server "
+                       "with 8BITMIME and without -B 7bit");
 }
 
 /* The window is of a body that scan_body found to be in wire form, and it is still that body. A

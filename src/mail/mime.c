@@ -116,13 +116,28 @@ static void read_multipart(struct mime_entity *entity, const char *at, const cha
     while ((rc = mime_parameter(&at, end, &p)) > 0) {
         if (text_same_n(p.name, p.name_len, "boundary"))
             found = !found && read_boundary(&p, entity->boundary) ? 1 : -1;
-        else if (p.name_len > 9 && text_same_n(p.name, 9, "boundary*"))
+        else if (p.name_len >= 9 && text_same_n(p.name, 9, "boundary*"))
             found = -1; /* RFC 2231, which few readers would follow here */
         if (found < 0)
             break;
     }
     if (rc < 0 || found <= 0)
         fix(entity, "a multipart has no boundary that can be read");
+}
+
+/* True where none of the parameters is a charset, in the form of RFC 2231 neither; false also where
+ * they can't be read. */
+static bool lacks_charset(const char *at, const char *end)
+{
+    struct mime_parameter p;
+    int rc;
+
+    while ((rc = mime_parameter(&at, end, &p)) > 0) {
+        if (text_same_n(p.name, p.name_len, "charset") ||
+            (p.name_len >= 8 && text_same_n(p.name, 8, "charset*")))
+            return false;
+    }
+    return rc == 0;
 }
 
 static bool is_of(const char *type, size_t len, const char *prefix)
@@ -159,6 +174,7 @@ static void read_type(struct mime_entity *entity, const char *at, const char *en
         entity->digest = text_same_n(type, len, "multipart/digest");
         read_multipart(entity, at, end);
     }
+    entity->no_charset = is_of(type, len, "text/") && lacks_charset(at, end);
 }
 
 static enum mime_encoding read_encoding(const char *at, const char *end)

@@ -26,6 +26,7 @@ struct mime_entity {
     enum mime_kind kind;
     enum mime_encoding encoding;
     bool typed;      /* it says its Content-Type */
+    bool no_charset; /* which is a text/ type without one: US-ASCII (RFC 2046 section 4.1.2) */
     bool digest;     /* a multipart/digest */
     const char *why; /* of MIME_FIXED: what hinders, as the end of a sentence */
     char boundary[MIME_BOUNDARY_MAX + 1]; /* of MIME_MULTIPART */

@@ -166,6 +166,44 @@ static const char *put_unstructured(struct writer *w, const char *at, const char
     return NULL;
 }
 
+/* Put what is no token: white space and comments, whose 8-bit text becomes encoded words (RFC 2047
+ * section 5 (2)). With a backslash it stays, and the field is refused for it. */
+static void put_comments(struct writer *w, const char *at, const char *end)
+{
+    const char *stop;
+    size_t len;
+
+    for (; at < end; at = stop) {
+        for (stop = at; stop < end && *stop != '(' && *stop != ')'; stop++)
+            stop += *stop == '\\' && end - stop > 1;
+        len = (size_t)(stop - at);
+        if (is_8bit(at, len) && !memchr(at, '\\', len)) {
+            put_unstructured(w, at, stop);
+            if (w->column == LINE_MAX_OCTETS)
+                put(w, "\r\n ", 3);
+        } else {
+            put(w, at, len);
+        }
+        if (stop < end)
+            put(w, stop++, 1);
+    }
+}
+
+/* Put what stands around phrases, as it is but for comments. */
+static void put_rest(struct writer *w, const char *at, const char *end)
+{
+    struct tokens t;
+
+    for (tokens_init(&t, at, (size_t)(end - at)); at < end; tokens_next(&t)) {
+        if (t.now.kind == TOKEN_BAD)
+            break;
+        put_comments(w, at, t.now.start);
+        put(w, t.now.start, t.now.len);
+        at = t.now.start + t.now.len;
+    }
+    put(w, at, (size_t)(end - at));
+}
+
 /* The phrase at hand in an address field, and what of it becomes encoded words: from its first
  * word beyond ASCII to its last, with what touches them. */
 struct phrase {
@@ -248,7 +286,7 @@ static const char *put_phrase(struct writer *w, const struct phrase *p, const ch
         return NULL;
     if (start > at && (start[-1] == ' ' || start[-1] == '\t'))
         start--;
-    put(w, at, (size_t)(start - at));
+    put_rest(w, at, start);
     put_encoded(w, " ", 1, p->text.data, p->text_len);
     part_from_rest(w, p->end, end);
     return p->end;
@@ -262,8 +300,8 @@ static void clear_phrase(struct phrase *p)
     p->comment = p->encoded = false;
 }
 
-/* Display names and names of groups; where BARE, whatever stands between commas. All else is put
- * as it is. */
+/* Display names and names of groups; where BARE, whatever stands between commas. Of all else only
+ * comments change. */
 static const char *put_phrases(struct writer *w, const char *at, const char *end, bool bare)
 {
     struct phrase p = {.comment = false};
@@ -285,7 +323,7 @@ static const char *put_phrases(struct writer *w, const char *at, const char *end
         clear_phrase(&p);
     }
     if (at)
-        put(w, at, (size_t)(end - at));
+        put_rest(w, at, end);
     buf_release(&p.text);
     return at ? NULL : "has a name that can't be made an encoded word";
 }

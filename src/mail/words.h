@@ -1,6 +1,6 @@
 /* words.h: header fields with text beyond ASCII in a form that is all ASCII: encoded words (RFC
- * 2047) in text and in display names, RFC 2231 values in the parameters of Content- fields. The
- * text has to be UTF-8. */
+ * 2047) in text, in display names and in the comments of address fields, RFC 2231 values in the
+ * parameters of Content- fields. The text has to be UTF-8. */
 #ifndef MAIL_WORDS_H
 #define MAIL_WORDS_H
 

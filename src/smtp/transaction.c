@@ -439,7 +439,12 @@ static int make_7bit(struct transaction *t, struct err *e)
     if ((offers(t, CAP_8BITMIME) && !t->extensions->force_7bit) ||
         (facts->known && !facts->body_8bit && !facts->header_8bit))
         return 0;
-    return message_downgrade(t->message, e);
+    if (message_downgrade(t->message, e))
+        return -1;
+    if (facts->known && header_find(message_header(t->message), "DKIM-Signature", 0) >= 0)
+        sink_say(t->session->sink, EVENT_FACT, STAGE_MESSAGE,
+                 "its DKIM signature is of its 8-bit form, not of the 7-bit one that is sent");
+    return 0;
 }
 
 /* What is asked for, before MAIL. */

@@ -112,11 +112,27 @@ static void test_bodies(void)
          "Content-Type: text/html; charset=iso-8859-1\n\n\xe4\n",
          "Content-Type: text/html; charset=iso-8859-1\nMIME-Version: 1.0\n"
          "Content-Transfer-Encoding: quoted-printable\n\n=E4\n"},
+        {"a type gets the charset that it lacks, whatever follows",
+         "MIME-Version: 1.0\nContent-Type:\n text/x (c) ; name=\xc3\xa4;\n b=c;\n\n\xc3\xa4\n",
+         "MIME-Version: 1.0\nContent-Type:\n text/x; charset=utf-8 (c) ;\n"
+         " name*=UTF-8''%C3%A4;\n b=c;\nContent-Transfer-Encoding: "
+         "quoted-printable\n\n=C3=A4\n"},
+        {"but not where it has one in another form, or what can't be read",
+         MIXED "\n--b\nContent-Type: text/x; CHARSET*=utf-8''utf-8\n\n\xc3\xa4\n"
+               "--b\nContent-Type: text/x; charset utf-8\n\n\xc3\xa4\n--b--\n",
+         MIXED "\n--b\nContent-Type: text/x; CHARSET*=utf-8''utf-8\n"
+               "Content-Transfer-Encoding: quoted-printable\n\n=C3=A4\n"
+               "--b\nContent-Type: text/x; charset utf-8\n"
+               "Content-Transfer-Encoding: quoted-printable\n\n=C3=A4\n--b--\n"},
+        {"nor where all is ASCII",
+         "MIME-Version: 1.0\nContent-Type: text/x\nContent-Transfer-Encoding: binary\n\na\n",
+         "MIME-Version: 1.0\nContent-Type: text/x\n"
+         "Content-Transfer-Encoding: quoted-printable\n\na\n"},
         {"a label is replaced in its place",
          "mime-version: 1.0\nCONTENT-TRANSFER-ENCODING:\n 8BIT (or so)\n"
          "content-type: TEXT/plain\n\n\xe4\n",
          "mime-version: 1.0\nContent-Transfer-Encoding: quoted-printable\n"
-         "content-type: TEXT/plain\n\n=E4\n"},
+         "content-type: TEXT/plain; charset=unknown-8bit\n\n=E4\n"},
         {"trailing blanks, '=', dots, From, control bytes",
          "\n\xe4 \n \na\t\n.\nFrom x\n=20\n\x01\x7f\x0c\t.\n\n",
          "MIME-Version: 1.0\nContent-Type: text/plain; charset=unknown-8bit\n"
@@ -166,7 +182,8 @@ static void test_parts(void)
                "Content-Type: x/y\n\n\xe4\n--b--\n epi\n--b\n",
          MIXED
          "Content-Transfer-Encoding: 7bit\n\npre \n--b\n\nascii=20 \n--b  \n"
-         "Content-Type: text/x\nContent-Transfer-Encoding: quoted-printable\n\n=E4\n\n"
+         "Content-Type: text/x; charset=unknown-8bit\n"
+         "Content-Transfer-Encoding: quoted-printable\n\n=E4\n\n"
          "--b\nContent-Type: x/y\nContent-Transfer-Encoding: base64\n\n5A==\n--b--\n epi\n"
          "--b\n"},
         {"what is 7-bit now does not say 8bit",
@@ -209,8 +226,9 @@ static void test_parts(void)
          "MIME-Version: 1.0\nContent-Type: multipart/x; boundary=b\n\n--b\n"
          "Content-Type: text/x\n\n\xe4" TEN TEN TEN TEN TEN TEN TEN "01--b\n--b--\n",
          "MIME-Version: 1.0\nContent-Type: multipart/x; boundary=b\n\n--b\n"
-         "Content-Type: text/x\nContent-Transfer-Encoding: quoted-printable\n\n=E4" TEN TEN TEN
-             TEN TEN TEN TEN "01=\n=2D-b\n--b--\n"},
+         "Content-Type: text/x; charset=unknown-8bit\n"
+         "Content-Transfer-Encoding: quoted-printable\n\n=E4" TEN TEN TEN TEN TEN TEN TEN
+         "01=\n=2D-b\n--b--\n"},
         {"the same without a line end behind the last delimiter",
          MIXED "\n--b\nContent-Type: x/y\n\n\xff\n--b--",
          MIXED "\n--b\nContent-Type: x/y\nContent-Transfer-Encoding: base64\n\n/w==\n--b--\n"},
@@ -234,6 +252,13 @@ static void test_fields(void)
         {"text: ASCII words stay, a run of others is one",
          "Subject: a \xc3\xa4  \xc3\xb6 b\nX-Y:\xc3\xa4\n\n",
          "Subject: a =?UTF-8?B?w6QgIMO2?= b\nX-Y:=?UTF-8?B?w6Q=?=\n\n"},
+        {"comments: around names, nested, beside quoted text and pairs that are ASCII",
+         "To: (\xc3\xa4(b\xc3\xa4)c)\xc3\xa4 <a@b> (\\)\\(), \"(\" <(\xc3\xa4)c@d>\n\n",
+         "To: (=?UTF-8?B?w6Q=?=(=?UTF-8?B?YsOk?=)c) =?UTF-8?B?w6Q=?= "
+         "<a@b> (\\)\\(), \"(\" <(\n =?UTF-8?B?w6Q=?=)c@d>\n\n"},
+        {"comments: a blank beside an encoded word is kept, and folds stay",
+         "To: a@b (x\n \xc3\xa4 =?utf-8?q?b?= \xc3\xa4)\n\n",
+         "To: a@b (x\n =?UTF-8?B?w6Qg?= =?utf-8?q?b?= =?UTF-8?B?IMOk?=)\n\n"},
         {"text: a blank beside an encoded word is kept",
          "Subject: =?utf-8?q?a?= \xc3\xa4 =?utf-8?q?b?=\n\n",
          "Subject: =?utf-8?q?a?= =?UTF-8?B?IMOkIA==?= =?utf-8?q?b?=\n\n"},
@@ -311,7 +336,10 @@ static void test_refusals(void)
         {MIXED "\n--b\nSubject: \xe4\n\n--b--\n", "its field 'Subject' has 8-bit text that is"},
         {"Subject: \xe4\n\n", "not UTF-8"},
         {"To: \xc3\xa4@b\n\n", "its field 'To' has 8-bit text where"},
-        {"To: a@b (\xc3\xa4)\n\n", "its field 'To'"},
+        {"To: a@b (\\\xc3\xa4)\n\n", "its field 'To'"},
+        {"To: a@b (\xc3\xa4\n\n", "its field 'To'"},
+        {"To: \xc3\xa4 (x) \xc3\xa4 <a@b>\n\n", "its field 'To'"},
+        {"Date: x (\xc3\xa4)\n\n", "its field 'Date'"},
         {"To: \xc3\xa4 =?utf-8?q?x?= <a@b>\n\n", "can't be made an encoded word"},
         {"To: \xc3\xa4 (c) \xc3\xa4 <a@b>\n\n", "can't be made an encoded word"},
         {"Message-ID: <\xc3\xa4@b>\n\n", "its field 'Message-ID'"},
