@@ -224,6 +224,8 @@ void settings_unset(struct settings *settings, const char *name)
     const struct option_row *row = option_named(name, strlen(name));
     const char *none = NULL;
 
+    if (!row)
+        return;
     memcpy((char *)settings + row->offset, &none, sizeof(none));
     settings->origins[member_index(row)] = NULL;
 }
