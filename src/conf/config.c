@@ -1,5 +1,6 @@
 #include "conf/config.h"
 
+#include "base/file.h"
 #include "base/text.h"
 #include "conf/config_text.h"
 
@@ -15,8 +16,7 @@ enum {
     CONFIG_BYTES = 16 * 1024 * 1024, /* of all files together */
     FILES_MAX = 1000,
     INCLUDE_DEPTH = 16,
-    PATH_BYTES = 8192,
-    CHUNK_BYTES = 16384
+    PATH_BYTES = 8192
 };
 
 /* How much has been read. */
@@ -48,16 +48,7 @@ static struct config_file *file_new(struct config_parser *parser, const char *pa
 /* Take in all of FD. NULL, or what is wrong. */
 static const char *read_all(int fd, struct config_file *file)
 {
-    char bytes[CHUNK_BYTES];
-    ssize_t n;
-
-    do {
-        n = read(fd, bytes, sizeof(bytes));
-        if (n > 0)
-            buf_add(&file->text, bytes, (size_t)n);
-    } while ((n > 0 && !file->text.failed) || (n < 0 && errno == EINTR));
-    explicit_bzero(bytes, sizeof(bytes));
-    if (n < 0)
+    if (file_read(fd, &file->text))
         return strerror(errno);
     if (!file->text.failed)
         return NULL;

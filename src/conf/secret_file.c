@@ -1,8 +1,9 @@
 #include "conf/secret_file.h"
 
+#include "base/file.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,20 +25,6 @@ static int check_mode(int fd, const char *path, const char *what, struct err *e)
     return 0;
 }
 
-static int read_all(int fd, struct buf *out)
-{
-    char bytes[4096];
-    ssize_t n;
-
-    do {
-        n = read(fd, bytes, sizeof(bytes));
-        if (n > 0)
-            buf_add(out, bytes, (size_t)n);
-    } while ((n > 0 && !out->failed) || (n < 0 && errno == EINTR));
-    explicit_bzero(bytes, sizeof(bytes));
-    return n < 0 ? -1 : 0;
-}
-
 int secret_file_read(const char *path, const char *what, bool trusted, struct buf *out,
                      struct err *e)
 {
@@ -46,7 +33,7 @@ int secret_file_read(const char *path, const char *what, bool trusted, struct bu
     if (fd < 0)
         return unreadable(path, what, e);
     status = trusted ? 0 : check_mode(fd, path, what, e);
-    if (!status && read_all(fd, out))
+    if (!status && file_read(fd, out))
         status = unreadable(path, what, e);
     close(fd);
     return status ? -1 : buf_check(out, ERR_CONFIG, what, e);

@@ -1,5 +1,6 @@
 #include "mail/alias.h"
 
+#include "base/file.h"
 #include "base/text.h"
 
 #include <errno.h>
@@ -11,7 +12,6 @@
 
 enum {
     FILE_BYTES = 64 * 1024 * 1024,
-    READ_BYTES = 16 * 1024,
     DEPTH_MAX = 50,
     NAME_SHOWN = 60,   /* bytes of a name that an error quotes */
     CHAIN_SHOWN = 500, /* of a loop */
@@ -212,19 +212,6 @@ static int scan(struct aliases *a, struct err *e)
     return 0;
 }
 
-static int read_all(int fd, struct buf *out)
-{
-    char bytes[READ_BYTES];
-    ssize_t n;
-
-    do {
-        n = read(fd, bytes, sizeof(bytes));
-        if (n > 0)
-            buf_add(out, bytes, (size_t)n);
-    } while ((n > 0 && !out->failed) || (n < 0 && errno == EINTR));
-    return n < 0 ? -1 : 0;
-}
-
 /* A pipe that nobody writes to would be waited for. */
 static bool is_waited_for(int fd)
 {
@@ -244,7 +231,7 @@ static int read_file(struct aliases *a, struct err *e)
 {
     int fd = open(a->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     bool waits = fd >= 0 && is_waited_for(fd);
-    int status = fd < 0 || waits ? -1 : read_all(fd, &a->text);
+    int status = fd < 0 || waits ? -1 : file_read(fd, &a->text);
 
     if (waits)
         err_set(e, ERR_NOINPUT, "--aliases '%.256s': a pipe, not a file", a->path);
