@@ -1,14 +1,12 @@
 #include "mail/mend.h"
 
 #include "base/text.h"
-#include "mail/names.h"
+#include "mail/stamp.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 
-enum { LINE_WIDTH = 78, RANDOM_BYTES = 16, PHRASE_MAX = 900 };
+enum { LINE_WIDTH = 78, PHRASE_MAX = 900 };
 
 /* True when the header has a field called NAME, one that was added to it included. */
 static bool has_field(const struct header *h, const char *name)
@@ -29,22 +27,12 @@ static bool has_field(const struct header *h, const char *name)
     return false;
 }
 
-/* RFC 5322 section 3.3, in the zone of the machine; strftime would ask the locale. */
 static int add_date(struct header *h, time_t now, struct err *e)
 {
-    static const char days[] = "SunMonTueWedThuFriSat";
-    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    struct tm tm;
-    long minutes;
-
-    tzset();
-    if (!localtime_r(&now, &tm))
-        return err_system(e, ERR_OS, errno, "can't tell the date");
-    minutes = tm.tm_gmtoff / 60;
-    buf_addf(&h->added, "Date: %.3s, %d %.3s %d %02d:%02d:%02d %c%02ld%02ld\r\n",
-             days + tm.tm_wday * 3, tm.tm_mday, months + tm.tm_mon * 3, tm.tm_year + 1900,
-             tm.tm_hour, tm.tm_min, tm.tm_sec, minutes < 0 ? '-' : '+',
-             (minutes < 0 ? -minutes : minutes) / 60, (minutes < 0 ? -minutes : minutes) % 60);
+    buf_addstr(&h->added, "Date: ");
+    if (stamp_date(&h->added, now, e) < 0)
+        return -1;
+    buf_addstr(&h->added, "\r\n");
     return 0;
 }
 
@@ -68,30 +56,18 @@ static void add_from(struct header *h, const struct message_identity *who,
              width + strlen(who->address) + 3 > LINE_WIDTH ? "\r\n " : " ", who->address);
 }
 
-/* A domain or literal that can stand behind the '@' of a Message-ID. */
-static bool is_right_side(const char *text)
-{
-    size_t len = text ? strlen(text) : 0;
-
-    return len && (mailbox_is_literal(text, len) || !domain_fault(text, len));
-}
-
-/* The time and 128 random bits: nothing of the host but the name it is given. */
+/* Behind its '@' stands the host, else the domain of WHO's address. */
 static int add_message_id(struct header *h, const struct message_identity *who, time_t now,
                           struct err *e)
 {
     const char *at = strrchr(who->address, '@'), *host = who->host;
-    unsigned char random[RANDOM_BYTES];
-    size_t i;
 
-    if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
-        return err_system(e, ERR_OS, errno, "no random bytes for the Message-ID");
-    if (!is_right_side(host))
+    if (!stamp_is_host(host))
         host = at ? at + 1 : NULL;
-    buf_addf(&h->added, "Message-ID: <%llx.", (unsigned long long)now);
-    for (i = 0; i < sizeof(random); i++)
-        buf_addf(&h->added, "%02x", random[i]);
-    buf_addf(&h->added, "@%s>\r\n", is_right_side(host) ? host : "localhost");
+    buf_addstr(&h->added, "Message-ID: ");
+    if (stamp_message_id(&h->added, now, stamp_is_host(host) ? host : "localhost", e) < 0)
+        return -1;
+    buf_addstr(&h->added, "\r\n");
     return 0;
 }
 

@@ -1,4 +1,4 @@
-/* names.h: what the files of this room share about characters and domain names. */
+/* names.h: small questions about characters and domain names that several files ask. */
 #ifndef MAIL_NAMES_H
 #define MAIL_NAMES_H
 

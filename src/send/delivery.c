@@ -8,13 +8,12 @@
 /* RFC 2852 section 4 and RFC 4865 section 4: up to nine digits of seconds. */
 enum { WORD_MAX = 16, SECONDS_MAX = 999999999 };
 
-/* RFC 3461 section 4.1: NEVER stands alone. */
-static int parse_notify(struct extensions *x, const char *list, struct err *e)
+int delivery_notify(const char *list, unsigned *notify, struct err *e)
 {
-    unsigned bit, *notify = &x->notify;
+    unsigned bit;
     size_t n;
 
-    for (; list; list = list[n] ? list + n + 1 : NULL) {
+    for (*notify = 0; list; list = list[n] ? list + n + 1 : NULL) {
         n = strcspn(list, ",");
         bit = extensions_notify_bit(list, n);
         if (!bit)
@@ -120,7 +119,7 @@ int delivery_parse(struct extensions *x, const struct settings *s, struct err *e
     *x = (struct extensions){.require_tls = s->require_tls};
     x->declare_8bit = s->body && text_same(s->body, "8bitmime");
     x->force_7bit = s->body && text_same(s->body, "7bit");
-    return parse_notify(x, s->notify, e) || parse_return(x, s->dsn_return, e) ||
+    return delivery_notify(s->notify, &x->notify, e) || parse_return(x, s->dsn_return, e) ||
                    parse_envid(x, s->envid, e) || parse_deliver_by(x, s->deliver_by, e) ||
                    parse_priority(x, s->priority, e) || parse_hold(x, s, e)
                ? -1

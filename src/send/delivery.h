@@ -10,4 +10,8 @@
  * points into SETTINGS. -1 with ERR_USAGE. */
 int delivery_parse(struct extensions *x, const struct settings *settings, struct err *e);
 
+/* Understand the LIST of -N, or NULL, as NOTIFY_* bits. RFC 3461 section 4.1: never stands alone.
+ * -1 with ERR_USAGE. */
+int delivery_notify(const char *list, unsigned *notify, struct err *e);
+
 #endif
