@@ -8,6 +8,8 @@ enum { PATH_BYTES = 4096 };
 
 static const char system_config[] = SMTPSEND_SYSCONFDIR "/smtpsend.conf";
 static const char user_config[] = "smtpsend/smtpsend.conf";
+static const char root_queue[] = "/var/spool/smtpsend";
+static const char user_queue[] = "smtpsend/queue";
 
 /* A folder named by the environment counts only where its path is whole (XDG Base Directory). */
 static const char *folder_from(const char *name)
@@ -45,4 +47,24 @@ void config_paths_find(struct config_paths *paths, const char *only, bool sendma
 void config_paths_release(struct config_paths *paths)
 {
     buf_release(&paths->user);
+}
+
+int queue_path_find(struct buf *path, const char *dir, bool sendmail, struct err *e)
+{
+    const char *state = sendmail ? NULL : folder_from("XDG_STATE_HOME"), *folder;
+
+    if (!dir && !geteuid())
+        dir = root_queue;
+    folder = dir || state ? NULL : home(sendmail);
+    if (dir)
+        buf_addstr(path, dir);
+    else if (state)
+        buf_addf(path, "%s/%s", state, user_queue);
+    else if (folder)
+        buf_addf(path, "%s/.local/state/%s", folder, user_queue);
+    if (path->len)
+        return buf_check(path, ERR_USAGE, "the queue's path", e);
+    err_set(e, ERR_OS, "this user has no home for a queue");
+    err_hint(e, "say where it is: --queue-dir");
+    return err_at(e, STAGE_CONFIG);
 }

@@ -50,6 +50,7 @@ void settings_init(struct settings *settings)
                                   .timeout_ms = -1,
                                   .deadline_ms = -1,
                                   .hold_for_ms = -1,
+                                  .queue_lifetime_ms = INT64_C(5) * 24 * 60 * 60 * 1000,
                                   .add_headers = true};
 }
 

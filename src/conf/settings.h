@@ -67,6 +67,12 @@ struct settings {
     /* What it does */
     const char *mode, *flush; /* sendmail's -b and -q, "" without a value; or NULL */
     bool init_aliases;
+    /* Queue */
+    const char *queue; /* NULL: as we are called */
+    const char *queue_dir, *postmaster;
+    const char *queue_show, *queue_delete, *queue_hold, *queue_release, *queue_retry;
+    int64_t queue_lifetime_ms;
+    bool match_user;
     /* Without effect */
     const char *ignored;
     bool ignored_switch;
