@@ -168,6 +168,8 @@ const char *stage_name(enum stage stage)
         return "rset";
     case STAGE_QUIT:
         return "quit";
+    case STAGE_QUEUE:
+        return "queue";
     }
     return "";
 }

@@ -49,7 +49,8 @@ enum stage {
     STAGE_BDAT, /* the chunk of RFC 3030 that is the message, and the verdict on it */
     STAGE_DOT,  /* the reply to the end of data: the server's yes or no to the message */
     STAGE_RSET,
-    STAGE_QUIT
+    STAGE_QUIT,
+    STAGE_QUEUE /* keeping the message for later, and looking after those that are kept */
 };
 
 /* An enhanced status code (RFC 3463); all zero when there is none. */

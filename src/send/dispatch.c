@@ -1,16 +1,5 @@
 #include "send/dispatch.h"
 
-static int open_session(struct dispatch *d, struct session *session, struct err *e)
-{
-    struct session_wishes wishes;
-
-    job_session(d->job, d->sink, &wishes);
-    if (session_open(session, &wishes, e))
-        return -1;
-    d->authenticated = session->authenticated;
-    return 0;
-}
-
 /* How many are still to be asked for, once a transaction has made DONE of them happy. */
 static size_t left_over(struct dispatch *d, size_t done)
 {
@@ -31,32 +20,53 @@ static int start_over(struct dispatch *d, struct err *e)
                     "leave out --stream: a message that is sent as it is read goes out once");
 }
 
+/* A session from before had ended while nobody looked: the server has heard of nobody yet. */
+static bool was_stale(const struct dispatch *d, size_t waiting, const struct err *e)
+{
+    return !d->maybe_accepted && (!e->code || e->code == 421) && !link_is_open(d->link) &&
+           envelope_count(d->envelope, DELIVERY_WAITING) == waiting;
+}
+
+/* One transaction, in the session at hand or a new one. */
+static int transact(struct dispatch *d, const struct transaction_wishes *wishes,
+                    struct transaction_result *result, struct err *e)
+{
+    size_t waiting = envelope_count(d->envelope, DELIVERY_WAITING);
+    bool reused = link_is_open(d->link);
+    const struct session *session = &d->link->session;
+    int status;
+
+    *result = (struct transaction_result){.most = wishes->most};
+    if (!reused && link_open(d->link, d->sink, e))
+        return -1;
+    d->authenticated = session->authenticated;
+    d->tells = (session->caps.bits & CAP_DSN) != 0;
+    status = transaction_send(&d->link->session, d->envelope, d->message, wishes, result, e);
+    d->maybe_accepted = result->maybe_accepted;
+    if (!status || !reused || !was_stale(d, waiting, e) || !message_facts(d->message)->known ||
+        message_rewind(d->message, e))
+        return status;
+    err_release(e);
+    link_close(d->link);
+    return transact(d, wishes, result, e);
+}
+
 int dispatch_send(struct dispatch *d, struct err *e)
 {
     struct transaction_wishes wishes = {
-        .extensions = &d->job->extensions, .chunking = job_chunking(d->job), .last = true};
+        .extensions = d->extensions, .chunking = job_chunking(&d->link->job), .last = d->last};
     struct transaction_result result;
-    struct session session;
     size_t done = 0, before, left;
-    int status = open_session(d, &session, e);
+    int status;
 
-    if (status)
-        return -1;
     do {
         before = done;
-        status = transaction_send(&session, d->envelope, d->message, &wishes, &result, e);
-        d->maybe_accepted = result.maybe_accepted;
+        status = transact(d, &wishes, &result, e);
         wishes.most = result.most;
         done = envelope_count(d->envelope, DELIVERY_DONE);
         left = status ? 0 : left_over(d, done - before);
         if (left)
             status = start_over(d, e);
-        if (left && !status && !session_takes_more(&session)) {
-            session_close(&session);
-            status = open_session(d, &session, e);
-        }
     } while (left && !status);
-    if (session.dialog)
-        session_close(&session);
     return status;
 }

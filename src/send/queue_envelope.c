@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define MOST_SECONDS INT64_C(253402300799) /* the year 9999 */
+#define MOST_UID     INT64_C(0xfffffffe)   /* the one beyond is nobody's */
 
 enum { WORDS_SHORT = 200 };
 
@@ -23,9 +24,17 @@ const struct envelope_text envelope_texts[ENVELOPE_TEXTS] = {
 };
 
 const struct envelope_number envelope_numbers[ENVELOPE_NUMBERS] = {
-    {"created", offsetof(struct queue_envelope, created), MOST_SECONDS},
-    {"size", offsetof(struct queue_envelope, size), INT64_MAX},
-    {"attempts", offsetof(struct queue_envelope, attempts), 1000000000},
+    {"created", offsetof(struct queue_envelope, created), MOST_SECONDS, true},
+    {"size", offsetof(struct queue_envelope, size), INT64_MAX, true},
+    {"attempts", offsetof(struct queue_envelope, attempts), 1000000000, true},
+    {"uid", offsetof(struct queue_envelope, uid), MOST_UID, false},
+};
+
+const struct envelope_flag envelope_flags[ENVELOPE_FLAGS] = {
+    {"require-tls", offsetof(struct queue_envelope, require_tls)},
+    {"require-all", offsetof(struct queue_envelope, require_all)},
+    {"warned", offsetof(struct queue_envelope, warned)},
+    {"notices", offsetof(struct queue_envelope, notices)},
 };
 
 char **envelope_text(struct queue_envelope *envelope, const struct envelope_text *field)
@@ -36,6 +45,11 @@ char **envelope_text(struct queue_envelope *envelope, const struct envelope_text
 int64_t *envelope_number(struct queue_envelope *envelope, const struct envelope_number *field)
 {
     return (int64_t *)(void *)((char *)envelope + field->offset);
+}
+
+bool *envelope_flag(struct queue_envelope *envelope, const struct envelope_flag *field)
+{
+    return (bool *)(void *)((char *)envelope + field->offset);
 }
 
 const char *queued_state_word(enum queued_state state)
@@ -66,7 +80,7 @@ bool envelope_enhanced_fits(const struct enhanced *x)
 
 void queue_envelope_init(struct queue_envelope *envelope)
 {
-    *envelope = (struct queue_envelope){.hold_for_ms = -1};
+    *envelope = (struct queue_envelope){.uid = -1, .hold_for_ms = -1};
 }
 
 void queue_envelope_release(struct queue_envelope *envelope)
@@ -209,12 +223,14 @@ static void add_recipient(struct buf *out, const struct queued_recipient *r, siz
 static void add_head(struct buf *out, struct queue_envelope *envelope)
 {
     const char *text;
+    int64_t number;
     size_t i;
 
     buf_addf(out, ENVELOPE_FIRST_LINE "\nid %s\n", envelope->id);
     for (i = 0; i < ENVELOPE_NUMBERS; i++) {
-        buf_addf(out, "%s %lld\n", envelope_numbers[i].word,
-                 (long long)*envelope_number(envelope, &envelope_numbers[i]));
+        number = *envelope_number(envelope, &envelope_numbers[i]);
+        if (number >= 0)
+            buf_addf(out, "%s %lld\n", envelope_numbers[i].word, (long long)number);
     }
     for (i = 0; i < ENVELOPE_TEXTS; i++) {
         text = *envelope_text(envelope, &envelope_texts[i]);
@@ -225,8 +241,10 @@ static void add_head(struct buf *out, struct queue_envelope *envelope)
         buf_addf(out, "hold-for %lld.%03ds\n", (long long)(envelope->hold_for_ms / 1000),
                  (int)(envelope->hold_for_ms % 1000));
     }
-    if (envelope->require_tls)
-        buf_addstr(out, "require-tls\n");
+    for (i = 0; i < ENVELOPE_FLAGS; i++) {
+        if (*envelope_flag(envelope, &envelope_flags[i]))
+            buf_addf(out, "%s\n", envelope_flags[i].word);
+    }
 }
 
 /* That every value has its place in the file. */
@@ -237,7 +255,7 @@ static bool can_be_read(struct queue_envelope *envelope)
 
     for (i = 0; i < ENVELOPE_NUMBERS; i++) {
         number = *envelope_number(envelope, &envelope_numbers[i]);
-        if (number < 0 || number > envelope_numbers[i].most)
+        if ((number < 0 && envelope_numbers[i].needed) || number > envelope_numbers[i].most)
             return false;
     }
     for (i = 0; i < envelope->count; i++) {

@@ -42,15 +42,19 @@ struct queue_envelope {
     char *account;   /* NULL: none */
     char *reverse_path;
     int64_t attempts;
+    int64_t uid; /* of the local user who handed the message in; -1: not known */
     /* As the options have them; NULL where not asked. */
     char *body, *notify, *ret, *envid, *priority, *deliver_by, *hold_until;
     int64_t hold_for_ms; /* negative: not asked */
     bool require_tls;
+    bool require_all; /* all recipients or none */
+    bool warned;      /* the sender has been told of the delay */
+    bool notices;     /* finished notices wait with the message to be put into the queue */
     struct queued_recipient *recipients;
     size_t count;
 };
 
-/* All zero but hold_for_ms, -1. */
+/* All zero but hold_for_ms and uid, -1. */
 void queue_envelope_init(struct queue_envelope *envelope);
 
 /* Free what it owns; as after its init then. */

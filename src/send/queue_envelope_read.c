@@ -160,6 +160,19 @@ static int read_id(struct reader *r)
     return 0;
 }
 
+/* A word that has to stand alone. */
+static int read_flag(struct reader *r, size_t field)
+{
+    bool *flag = envelope_flag(r->envelope, &envelope_flags[field]);
+
+    if (!is_word(&r->line, envelope_flags[field].word))
+        return odd(r, "it takes no value");
+    if (*flag)
+        return odd(r, "a second one");
+    *flag = true;
+    return 0;
+}
+
 static int read_hold_for(struct reader *r)
 {
     if (r->envelope->hold_for_ms >= 0)
@@ -198,7 +211,7 @@ static bool read_stage(const struct piece *word, enum stage *stage)
 {
     int i;
 
-    for (i = STAGE_NONE + 1; i <= STAGE_QUIT; i++) {
+    for (i = STAGE_NONE + 1; i <= STAGE_QUEUE; i++) {
         if (is_word(word, stage_name((enum stage)i))) {
             *stage = (enum stage)i;
             return true;
@@ -260,10 +273,6 @@ static int read_line(struct reader *r)
         return read_id(r);
     if (is_word(&word, "hold-for"))
         return read_hold_for(r);
-    if (is_word(&r->line, "require-tls") && !envelope->require_tls) {
-        envelope->require_tls = true;
-        return 0;
-    }
     if (is_word(&word, "from")) {
         if (read_path(r, r->rest))
             return -1;
@@ -277,6 +286,10 @@ static int read_line(struct reader *r)
         if (is_word(&word, envelope_texts[i].word))
             return read_text(r, r->rest, envelope_text(envelope, &envelope_texts[i]));
     }
+    for (i = 0; i < ENVELOPE_FLAGS; i++) {
+        if (is_word(&word, envelope_flags[i].word))
+            return read_flag(r, i);
+    }
     return odd(r, "not known");
 }
 
@@ -287,7 +300,7 @@ static int check_whole(struct reader *r, const struct piece *left)
     bool all = *r->envelope->id && r->envelope->reverse_path;
 
     for (i = 0; i < ENVELOPE_NUMBERS; i++)
-        all = all && r->seen[i];
+        all = all && (r->seen[i] || !envelope_numbers[i].needed);
     if (length(left))
         return odd(r, "something behind it");
     if (!all)

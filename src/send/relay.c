@@ -2,6 +2,7 @@
 
 #include "send/accounts.h"
 #include "send/edit.h"
+#include "send/link.h"
 #include "send/recipients.h"
 
 #include <stdlib.h>
@@ -9,28 +10,16 @@
 
 enum { PATH_MAX_BYTES = 2048, EXPLANATION_MAX = 900 };
 
-/* An account that has been used, understood and ready. */
-struct link {
-    struct link *next;
-    const struct config_part *account; /* NULL: the general part alone */
-    struct settings settings;
-    struct secret *password; /* until the job has it */
-    struct job job;
-    bool armed;
-};
-
 struct relay {
     const struct layers *layers;
     const struct report *report;
     struct sink sink;
-    struct deadline run;
     struct settings settings; /* without an account */
     struct local local;       /* by those */
     bool by_sender;           /* the sender chooses the account, else it is ... */
     const struct config_part *account;
-    struct link *links, *link; /* all; the one of the session */
-    struct session session;    /* without a dialogue: not open */
-    bool handed_in;            /* the connection was, and has been used */
+    struct links links;
+    struct link *link; /* the one of the transaction, whose session alone is open; or NULL */
     /* The transaction */
     struct transaction *transaction; /* or NULL */
     struct extensions extensions;
@@ -84,14 +73,14 @@ static void pass_on(struct reply *answer, int code, struct enhanced enhanced, co
 
 static void pass_on_reply(struct relay *r, struct reply *answer)
 {
-    const struct reply *said = dialog_reply(r->session.dialog);
+    const struct reply *said = dialog_reply(r->link->session.dialog);
 
     pass_on(answer, said->code, said->enhanced, said->text.data, said->text.len);
 }
 
 static bool is_live(const struct relay *r)
 {
-    return r->session.dialog && !dialog_is_over(r->session.dialog);
+    return r->link && r->link->session.dialog && !dialog_is_over(r->link->session.dialog);
 }
 
 /* A step of the transaction failed: in the server's words if they are a refusal, else in ours,
@@ -121,67 +110,7 @@ static void answer_trouble(struct relay *r, struct reply *answer, const char *co
     err_release(e);
 }
 
-/* ---- accounts ---- */
-
-static void link_free(struct link *link)
-{
-    job_release(&link->job);
-    secret_free(link->password);
-    free(link);
-}
-
-static struct link *link_new(struct relay *r, const struct config_part *account, struct err *e)
-{
-    struct link *link = calloc(1, sizeof(*link));
-    const struct origin *origin;
-
-    if (!link) {
-        err_set(e, ERR_OS, "no memory for an account");
-        return NULL;
-    }
-    link->account = account;
-    if (layers_merge(r->layers, account, &link->settings, e)) {
-        free(link);
-        return NULL;
-    }
-    link->password = layers_password(r->layers, account, &link->settings, &origin);
-    if (job_init(&link->job, &link->settings, NULL, e)) {
-        link_free(link);
-        return NULL;
-    }
-    link->job.run = r->run;
-    link->next = r->links;
-    r->links = link;
-    return link;
-}
-
-static struct link *find_link(struct relay *r, const struct config_part *account, struct err *e)
-{
-    struct link *link = r->links;
-
-    while (link && link->account != account)
-        link = link->next;
-    return link ? link : link_new(r, account, e);
-}
-
-/* Ready LINK; where that fails, a further MAIL starts from nothing. */
-static int arm(struct relay *r, struct link *link, struct err *e)
-{
-    struct link **at = &r->links;
-
-    if (link->armed)
-        return 0;
-    if (!job_arm(&link->job, &link->password, e)) {
-        link->armed = true;
-        job_warn(&link->job, &r->sink);
-        return 0;
-    }
-    while (*at != link)
-        at = &(*at)->next;
-    *at = link->next;
-    link_free(link);
-    return -1;
-}
+/* ---- the relay ---- */
 
 struct relay *relay_new(const struct layers *layers, struct report *report, struct err *e)
 {
@@ -200,32 +129,21 @@ struct relay *relay_new(const struct layers *layers, struct report *report, stru
         report_init(report, r->settings.quiet, r->settings.verbose);
         report->replies = report->facts; /* the client shows them itself */
         r->sink = report_sink(report);
-        r->run = deadline_in(r->settings.deadline_ms);
+        r->links = (struct links){
+            .layers = layers, .sink = &r->sink, .run = deadline_in(r->settings.deadline_ms)};
         chosen = accounts_choose(layers, &r->settings, &r->account, e);
         r->by_sender = !chosen;
-        if (!chosen || (chosen > 0 && find_link(r, r->account, e)))
+        if (!chosen || (chosen > 0 && links_find(&r->links, r->account, e)))
             return r;
     }
     relay_free(r);
     return NULL;
 }
 
-static void close_session(struct relay *r)
-{
-    if (r->session.dialog)
-        session_close(&r->session);
-}
-
 void relay_free(struct relay *r)
 {
-    struct link *link;
-
     relay_reset(r);
-    close_session(r);
-    while ((link = r->links)) {
-        r->links = link->next;
-        link_free(link);
-    }
+    links_release(&r->links);
     local_release(&r->local);
     addresses_release(&r->recipients);
     free(r);
@@ -238,7 +156,7 @@ int64_t relay_timeout_ms(const struct relay *r)
 
 struct deadline relay_run(const struct relay *r)
 {
-    return r->run;
+    return r->links.run;
 }
 
 /* ---- the transaction ---- */
@@ -272,9 +190,11 @@ static struct link *choose_link(struct relay *r, const char *path, struct reply 
     } else {
         if (r->by_sender)
             account = accounts_match(r->layers, sender.data);
-        link = find_link(r, account, &e);
-        if (!link || arm(r, link, &e)) {
+        link = links_find(&r->links, account, &e);
+        if (!link || link_arm(link, &r->sink, &e)) {
             answer_trouble(r, answer, "451 4.3.5", &e);
+            if (link)
+                links_drop(&r->links, link);
             link = NULL;
         }
     }
@@ -290,20 +210,6 @@ static int set_sender(struct link *link, const char *path, struct err *e)
     buf_clear(&job->reverse_path);
     job->has_sender = true;
     return mailbox_reverse_path(path, local_domain(&job->local), &job->reverse_path, e);
-}
-
-static int open_session(struct relay *r, struct err *e)
-{
-    bool handed_in = r->link->job.server.kind == SERVER_FD;
-    struct session_wishes wishes;
-
-    if (handed_in && r->handed_in) {
-        err_set(e, ERR_TEMPORARY, "the connection that was handed in has ended");
-        return err_at(e, STAGE_CONNECT);
-    }
-    r->handed_in = r->handed_in || handed_in;
-    job_session(&r->link->job, &r->sink, &wishes);
-    return session_open(&r->session, &wishes, e);
 }
 
 /* What MAIL asks beyond what the settings do. */
@@ -325,9 +231,9 @@ static void wish(struct relay *r, const struct request *request)
 static int begin(struct relay *r, struct err *e)
 {
     r->envelope = (struct envelope){.reverse_path = r->link->job.reverse_path.data};
-    r->utf8 = r->session.caps.bits & CAP_SMTPUTF8 &&
+    r->utf8 = r->link->session.caps.bits & CAP_SMTPUTF8 &&
               (r->extensions.utf8 || envelope_needs_utf8(&r->envelope));
-    r->transaction = transaction_new(&r->session, &r->envelope, &r->extensions, e);
+    r->transaction = transaction_new(&r->link->session, &r->envelope, &r->extensions, e);
     if (r->transaction && !transaction_begin(r->transaction, e))
         return 0;
     relay_reset(r);
@@ -354,12 +260,13 @@ void relay_mail(struct relay *r, const struct request *request, struct reply *an
 {
     struct link *link = choose_link(r, request->path, answer);
     struct err e = ERR_INIT;
-    bool reused = link && link == r->link && session_takes_more(&r->session);
+    bool reused;
 
     if (!link)
         return;
-    if (!reused)
-        close_session(r);
+    if (r->link && r->link != link)
+        link_close(r->link);
+    reused = link_is_open(link);
     r->link = link;
     wish(r, request);
     if (set_sender(link, request->path, &e)) {
@@ -369,10 +276,9 @@ void relay_mail(struct relay *r, const struct request *request, struct reply *an
     if (reused && begin(r, &e) && !is_live(r)) {
         /* It had ended while nobody looked. */
         err_release(&e);
-        close_session(r);
         reused = false;
     }
-    if (!reused && open_session(r, &e)) {
+    if (!reused && link_open(link, &r->sink, &e)) {
         answer_trouble(r, answer, opening_codes(&e), &e);
         return;
     }
@@ -423,7 +329,7 @@ static bool ask(struct relay *r, const char *address, const struct extensions *x
     }
     if (at < 0 && r->recipients.count >= RELAY_RECIPIENTS_MAX)
         return refuse_recipient(answer, "452 4.5.3 too many recipients");
-    if (r->session.caps.bits & CAP_SMTPUTF8 && !r->utf8 && mailbox_needs_utf8(address))
+    if (r->link->session.caps.bits & CAP_SMTPUTF8 && !r->utf8 && mailbox_needs_utf8(address))
         return refuse_recipient(answer, "553 5.6.7 MAIL did not say SMTPUTF8");
     at = place_recipient(r, address, &e);
     if (at < 0) {

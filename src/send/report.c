@@ -165,14 +165,15 @@ void report_recipients(const struct report *report, const struct envelope *envel
         return;
     for (i = 0; i < envelope->count; i++) {
         r = &envelope->recipients[i];
-        if (r->delivery != DELIVERY_FAILED)
+        if (r->delivery != DELIVERY_FAILED && !(r->delivery == DELIVERY_QUEUED && r->code))
             continue;
         err_set(&e, (enum err_kind)r->kind,
                 r->kind == ERR_TEMPORARY ? "the server can't take this recipient now"
                                          : "the server refuses this recipient");
         err_reply(&e, r->code, r->enhanced, r->said ? r->said : "",
                   r->said ? strlen(r->said) : 0);
-        err_hint(&e, "%s", refusal_hint(r, authenticated));
+        if (r->delivery == DELIVERY_FAILED)
+            err_hint(&e, "%s", refusal_hint(r, authenticated));
         err_at(&e, (enum stage)r->stage);
         report_error(report, &e, r->address);
         err_release(&e);
@@ -213,6 +214,18 @@ void report_undecided(const struct report *report, const struct envelope *envelo
         report_error(report, &line, r->address);
         err_release(&line);
     }
+}
+
+void report_kept(const struct report *report, const char *id, size_t count, bool asked)
+{
+    struct buf line;
+
+    if (report->quiet || (asked && !report->replies))
+        return;
+    buf_init(&line, LINE_MAX_BYTES);
+    buf_addf(&line, "smtpsend: queue: kept as %s for %zu recipient%s; `smtpsend -q` sends it",
+             id, count, count == 1 ? "" : "s");
+    finish_line(&line);
 }
 
 int report_exit_status(const struct envelope *envelope, const struct err *e)

@@ -36,6 +36,10 @@ void report_recipients(const struct report *report, const struct envelope *envel
 void report_undecided(const struct report *report, const struct envelope *envelope,
                       const struct err *e, bool maybe_accepted);
 
+/* The message is in the queue as ID, for COUNT recipients. ASKED: nothing else was wanted, which is
+ * news to who watches alone. */
+void report_kept(const struct report *report, const char *id, size_t count, bool asked);
+
 /* The exit status of a run: of E where it failed as a whole, else of its recipients: 75 where one
  * is worth another try, else that of a refusal, else 0. */
 int report_exit_status(const struct envelope *envelope, const struct err *e);

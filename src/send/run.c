@@ -5,6 +5,7 @@
 #include "send/dispatch.h"
 #include "send/dry_run.h"
 #include "send/edit.h"
+#include "send/queue.h"
 #include "send/recipients.h"
 
 #include <string.h>
@@ -13,14 +14,15 @@
 /* What one run holds on its way. */
 struct run {
     const struct run_request *request;
-    struct settings settings;
+    struct settings settings;          /* until there is the link, whose job has its own */
     const struct config_part *account; /* NULL: the general part alone */
-    struct secret *password; /* that the environment or the config has itself, or NULL */
-    const struct origin *password_origin;
-    struct job job;
+    struct links links;
+    struct link *link;
+    struct job *job; /* the link's */
+    enum queue_mode queue;
     struct message *message;
     struct envelope envelope;
-    bool maybe_accepted; /* see struct transaction_result */
+    bool authenticated, maybe_accepted; /* see struct dispatch */
     struct sink sink;
 };
 
@@ -81,6 +83,7 @@ static int match_account(struct run *run, struct err *e)
     return status < 0 ? err_at(e, STAGE_CONFIG) : 0;
 }
 
+/* Which account it is, and its settings. */
 static int settle(struct run *run, struct err *e)
 {
     const struct layers *layers = run->request->layers;
@@ -89,18 +92,29 @@ static int settle(struct run *run, struct err *e)
     if (layers_merge(layers, NULL, &run->settings, e))
         return -1;
     chosen = accounts_choose(layers, &run->settings, &run->account, e);
-    if (chosen < 0 || (!chosen && match_account(run, e)) ||
-        (run->account && layers_merge(layers, run->account, &run->settings, e)))
+    if (chosen < 0 || (!chosen && match_account(run, e)))
         return -1;
-    run->password =
-        layers_password(layers, run->account, &run->settings, &run->password_origin);
+    return run->account ? layers_merge(layers, run->account, &run->settings, e) : 0;
+}
+
+static int open_link(struct run *run, struct err *e)
+{
+    const struct run_request *request = run->request;
+
+    run->queue = queue_mode(&run->settings, request->sendmail);
+    run->links =
+        (struct links){.layers = request->layers, .sink = &run->sink, .run = DEADLINE_NEVER};
+    run->link = links_add(&run->links, run->account, request->recipients, e);
+    if (!run->link)
+        return -1;
+    run->job = &run->link->job;
     return 0;
 }
 
 /* -t, and the sender where nobody names one. */
 static int read_header(struct run *run, struct err *e)
 {
-    struct job *job = &run->job;
+    struct job *job = run->job;
     const struct header *header = message_header(run->message);
 
     if (job->settings->header_recipients && recipients_take_header(job, header, e))
@@ -110,7 +124,7 @@ static int read_header(struct run *run, struct err *e)
 
 static int edit(struct run *run, struct err *e)
 {
-    const struct edit edit = {.job = &run->job,
+    const struct edit edit = {.job = run->job,
                               .layers = run->request->layers,
                               .account = run->account,
                               .sink = &run->sink};
@@ -120,7 +134,7 @@ static int edit(struct run *run, struct err *e)
 
 static int prepare(struct run *run, struct err *e)
 {
-    struct job *job = &run->job;
+    struct job *job = run->job;
 
     if (open_message(run, e) || read_header(run, e) || edit(run, e))
         return -1;
@@ -133,34 +147,104 @@ static int prepare(struct run *run, struct err *e)
 
 static int show(struct run *run, struct err *e)
 {
-    struct dry_run dry_run = {.job = &run->job,
+    struct dry_run dry_run = {.job = run->job,
                               .account = run->account ? run->account->name : NULL,
-                              .password = run->password ? run->password_origin : NULL,
+                              .password =
+                                  run->link->password ? run->link->password_origin : NULL,
                               .brief = run->request->sendmail,
                               .envelope = &run->envelope};
 
-    job_warn(&run->job, &run->sink);
+    job_warn(run->job, &run->sink);
     if (prepare(run, e))
         return -1;
     dry_run.message = run->message;
     return dry_run_print(&dry_run, e);
 }
 
-/* Send, and say for which recipients that failed. */
-static void deliver(struct run *run, struct report *report, struct err *e)
+static int dispatch(struct run *run, struct err *e)
 {
-    struct dispatch dispatch = {
-        .job = &run->job, .envelope = &run->envelope, .sink = &run->sink};
+    struct dispatch d = {.link = run->link,
+                         .extensions = &run->job->extensions,
+                         .message = run->message,
+                         .envelope = &run->envelope,
+                         .sink = &run->sink,
+                         .last = true};
+    int status = dispatch_send(&d, e);
 
-    if (!job_arm(&run->job, &run->password, e)) {
-        job_warn(&run->job, &run->sink);
-        if (!prepare(run, e)) {
-            dispatch.message = run->message;
-            (void)dispatch_send(&dispatch, e);
-        }
+    run->authenticated = d.authenticated;
+    run->maybe_accepted = d.maybe_accepted;
+    link_close(run->link);
+    return status;
+}
+
+/* Make ready and send. Without what it takes to log in, a message that may be kept is made ready all
+ * the same. True: it was, and E is what came of it. */
+static bool deliver(struct run *run, struct err *e)
+{
+    struct err unready = ERR_INIT;
+    bool armed = run->queue == QUEUE_ALWAYS || !link_arm(run->link, &run->sink, e);
+
+    if (!armed && (run->queue == QUEUE_NEVER || queue_prospect(e) != PROSPECT_RETRY))
+        return false;
+    if (prepare(run, &unready)) {
+        err_move(e, &unready);
+        return false;
     }
-    run->maybe_accepted = dispatch.maybe_accepted;
-    report_recipients(report, &run->envelope, dispatch.authenticated);
+    if (armed && run->queue != QUEUE_ALWAYS)
+        (void)dispatch(run, e);
+    return true;
+}
+
+/* Keep what FAILURE left, or all where nothing was tried. E: it can't be kept. */
+static void keep(struct run *run, struct keeping *k, struct err *failure, struct err *e)
+{
+    bool always = run->queue == QUEUE_ALWAYS;
+
+    *k = (struct keeping){.settings = run->job->settings,
+                          .account = run->account ? run->account->name : NULL,
+                          .sendmail = run->request->sendmail,
+                          .uid = -1,
+                          .message = run->message,
+                          .envelope = &run->envelope};
+    (void)queue_keep(k, always ? NULL : failure, e);
+}
+
+/* Say how it went, and what is still to be done by whom. The exit status. */
+static int judge(struct run *run, struct report *report, struct keeping *k, struct err *failure,
+                 struct err *unkept)
+{
+    bool over = failure->kind == ERR_NONE, passing = queue_prospect(failure) == PROSPECT_RETRY;
+
+    report_recipients(report, &run->envelope, run->authenticated);
+    if (!over && k->kept && passing && !run->maybe_accepted)
+        *failure->hint = '\0'; /* nobody needs to send it again */
+    if (!over)
+        report_error(report, failure, NULL);
+    if (!over && !(k->kept && passing))
+        report_undecided(report, &run->envelope, failure, run->maybe_accepted);
+    if (unkept->kind != ERR_NONE)
+        report_error(report, unkept, NULL);
+    if (k->kept)
+        report_kept(report, k->id, k->kept, run->queue == QUEUE_ALWAYS);
+    if (k->kept && passing)
+        err_release(failure);
+    return report_exit_status(&run->envelope, over ? unkept : failure);
+}
+
+static int perform(struct run *run, struct report *report)
+{
+    struct err failure = ERR_INIT, unkept = ERR_INIT;
+    struct keeping k = {0};
+    int status;
+
+    if (run->request->dry_run)
+        (void)show(run, &failure);
+    else if (deliver(run, &failure) && run->queue != QUEUE_NEVER)
+        keep(run, &k, &failure, &unkept);
+    status = judge(run, report, &k, &failure, &unkept);
+    err_release(&failure);
+    err_release(&unkept);
+    return status;
 }
 
 int run_send(const struct run_request *request, struct report *report)
@@ -172,26 +256,15 @@ int run_send(const struct run_request *request, struct report *report)
     status = settle(&run, &e);
     report_init(report, run.settings.quiet, run.settings.verbose);
     run.sink = report_sink(report);
-    if (!status) {
-        if (!job_init(&run.job, &run.settings, request->recipients, &e)) {
-            if (request->dry_run)
-                (void)show(&run, &e);
-            else
-                deliver(&run, report, &e);
-        }
-        if (e.kind != ERR_NONE) {
-            report_error(report, &e, NULL);
-            report_undecided(report, &run.envelope, &e, run.maybe_accepted);
-        }
-        status = report_exit_status(&run.envelope, &e);
-        envelope_release(&run.envelope);
-        job_release(&run.job);
+    if (!status && !open_link(&run, &e)) {
+        status = perform(&run, report);
     } else {
         report_error(report, &e, NULL);
         status = err_exit_status(e.kind);
     }
+    envelope_release(&run.envelope);
+    links_release(&run.links);
     message_free(run.message);
-    secret_free(run.password);
     err_release(&e);
     return status;
 }

@@ -11,7 +11,8 @@ enum delivery {
     DELIVERY_ACCEPTED, /* RCPT accepted, the message not yet */
     DELIVERY_DONE,     /* the server took the message for this recipient */
     DELIVERY_WITHHELD, /* RCPT accepted, but another was refused and all were required */
-    DELIVERY_FAILED    /* see kind */
+    DELIVERY_FAILED,   /* see kind */
+    DELIVERY_QUEUED    /* not sent, but kept to be sent later */
 };
 
 struct recipient {

@@ -97,7 +97,7 @@ static void statuses(void)
         ok(err_exit_status(table[i].kind) == table[i].status, "a kind exits with %d",
            table[i].status);
     ok(!strcmp(stage_name(STAGE_NONE), ""), "no stage has no name");
-    for (stage = STAGE_CONFIG; stage <= STAGE_QUIT; stage++) {
+    for (stage = STAGE_CONFIG; stage <= STAGE_QUEUE; stage++) {
         bad += !stage_name((enum stage)stage)[0];
         for (other = STAGE_NONE; other < stage; other++)
             bad += !strcmp(stage_name((enum stage)stage), stage_name((enum stage)other));
