@@ -1,8 +1,10 @@
 /* main.c: the name it was called by, the settings, one run, the only exit status. */
+#include "base/text.h"
 #include "conf/options.h"
 #include "conf/password.h"
 #include "conf/places.h"
 #include "send/accounts.h"
+#include "send/flush.h"
 #include "send/run.h"
 #include "send/serve.h"
 
@@ -19,6 +21,7 @@ enum task {
     TASK_SEND,
     TASK_DRY_RUN,
     TASK_SERVE,
+    TASK_FLUSH,
     TASK_HELP,
     TASK_VERSION,
     TASK_LIST_QUEUE,
@@ -32,6 +35,7 @@ struct program {
     char **recipients;
     struct settings settings; /* without the config */
     struct report report;
+    struct flush_request flush; /* of TASK_FLUSH */
 };
 
 /* A descriptor that is closed at start would be given to the next file or socket, and what is
@@ -134,6 +138,38 @@ static int mode_task(struct program *p, enum task *task, struct err *e)
     return 0;
 }
 
+/* -q's value: a pause, or which messages sendmail is to take: here all. -1 where it is neither. */
+static int flush_interval(const char *value, int64_t *ms, struct err *e)
+{
+    *ms = 0;
+    if (!*value || strchr("fIQRS!", *value))
+        return 0;
+    *ms = text_duration(value);
+    if (*ms > 0)
+        return 0;
+    err_set(e, ERR_USAGE, "-q: '%.20s' is no duration", value);
+    return err_at(e, STAGE_CONFIG);
+}
+
+static int flush_task(struct program *p, enum task *task, struct err *e)
+{
+    const struct settings *s = &p->settings;
+    struct flush_request *flush = &p->flush;
+
+    *flush = (struct flush_request){.layers = &p->layers,
+                                    .sendmail = p->sendmail,
+                                    .what = s->queue_retry ? FLUSH_ONE : FLUSH_ALL,
+                                    .id = s->queue_retry};
+    *task = TASK_FLUSH;
+    if (s->flush && flush_interval(s->flush, &flush->interval_ms, e))
+        return -1;
+    if (!*p->recipients)
+        return 0;
+    err_set(e, ERR_USAGE, "%s takes no recipients", s->queue_retry ? "--queue-retry" : "-q");
+    err_hint(e, "it sends what is in the queue; write -q30m as one word");
+    return err_at(e, STAGE_CONFIG);
+}
+
 static int choose_task(struct program *p, enum task *task, struct err *e)
 {
     const struct settings *s = &p->settings;
@@ -149,8 +185,10 @@ static int choose_task(struct program *p, enum task *task, struct err *e)
         *task = TASK_DRY_RUN;
     else if (!strcmp(p->name, "mailq"))
         *task = TASK_LIST_QUEUE;
-    else if (!strcmp(p->name, "newaliases") || s->init_aliases || s->flush)
+    else if (!strcmp(p->name, "newaliases") || s->init_aliases)
         *task = TASK_NOTHING;
+    else if (s->flush || s->queue_retry)
+        return flush_task(p, task, e);
     return 0;
 }
 
@@ -211,7 +249,9 @@ static int use_config(struct program *p, enum task task)
     accounts_check(&p->layers, &problems);
     status = say_problems(p, &problems);
     problems_release(&problems);
-    if (!status)
+    if (!status && task == TASK_FLUSH)
+        status = flush_run(&p->flush, &p->report);
+    else if (!status)
         status = task == TASK_SERVE ? serve(p) : send_message(p, task == TASK_DRY_RUN);
     config_paths_release(&paths);
     return status;
@@ -223,6 +263,7 @@ static int perform(struct program *p, enum task task, struct err *e)
     case TASK_SEND:
     case TASK_DRY_RUN:
     case TASK_SERVE:
+    case TASK_FLUSH:
         return use_config(p, task);
     case TASK_HELP:
         return print_help(e);

@@ -44,7 +44,6 @@ me() {
 -ep
 -odi
 -odb
--odq
 -om
 -os
 -oA/etc/aliases
@@ -217,11 +216,13 @@ To: root'
     expect 0 'From: root@x.example (Cron Daemon)'
 }
 
-@test "no recipients, no -t: 64; an unreachable server: 75, as sendmail has it" {
+@test "no recipients, no -t: 64; an unreachable server: kept, or 75 where that is not wanted" {
     start
     sendmail -i
     expect 64 'no recipient'
     SMTPSEND_SERVER=127.0.0.1:1 sendmail a@example.org
+    expect 0 'connect' 'kept as'
+    SMTPSEND_SERVER=127.0.0.1:1 SMTPSEND_QUEUE=never sendmail a@example.org
     expect 75
 }
 

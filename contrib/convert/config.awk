@@ -29,7 +29,7 @@ function set_fit(account, key, value, where) {
         note(where, "left out: this can't be a host; until 'server' is set mail goes to " \
             (is_set("", "server") ? "the server that is set for all" : "localhost"))
     else
-        note(where, "left out: " (key == "from" ? "not one address" : \
+        note(where, "left out: " (key ~ /^(from|postmaster)$/ ? "not one address" : \
             key == "port" ? "this can't be a port" : "this can't be a domain"))
 }
 

@@ -115,16 +115,17 @@ function names(    me, host, domain, helo, where_helo, where_host) {
 }
 
 function queue(    lifetime, limit, admin) {
-    set_later("", "queue", "always", folder "remotes")
+    set("", "queue", "always")
+    note(folder "remotes", "messages are kept until 'smtpsend -q' sends them: see to it that it runs")
     lifetime = take("queuelifetime")
     if (lifetime ~ /^[0-9]+$/)
-        set_later("", "queue-lifetime", lifetime "s", spot("queuelifetime"))
+        set("", "queue-lifetime", lifetime "s")
     limit = take("sendtimeout")
     if (limit ~ /^[0-9]+$/ && limit + 0 > 0)
         set("", "deadline", limit "s")
     admin = take("doublebounceto")
     if (admin != "")
-        set_later("", "postmaster", admin, spot("doublebounceto"))
+        set_fit("", "postmaster", admin, spot("doublebounceto"))
     lost("pausetime", "left out: 'smtpsend -q1m' runs the queue, each minute here")
     lost("maxpause", "left out: 'smtpsend -q1m' runs the queue, each minute here")
 }

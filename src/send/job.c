@@ -54,6 +54,23 @@ static int check_domain(struct job *job, struct err *e)
     return status ? err_about(e, "domain") : 0;
 }
 
+/* --postmaster too. */
+static int check_postmaster(struct job *job, struct err *e)
+{
+    const char *text = job->settings->postmaster;
+    struct buf address;
+    int status;
+
+    if (!text || !*text)
+        return 0;
+    buf_init(&address, PATH_MAX_BYTES);
+    status = mailbox_reverse_path(text, "localhost", &address, e);
+    if (!status && (address.failed || !address.len))
+        status = err_set(e, ERR_USAGE, "--postmaster needs an address");
+    buf_release(&address);
+    return status ? err_about(e, "postmaster") : 0;
+}
+
 static int check_words(struct job *job, struct err *e)
 {
     const struct settings *s = job->settings;
@@ -190,8 +207,9 @@ static int check_pins(struct job *job, struct err *e)
 
 /* What settings say by themselves, each step on its own as far as the ones before it went well. */
 static int (*const steps[])(struct job *job, struct err *e) = {
-    check_words,    parse_helo,   check_domain,   parse_address, parse_buffers,
-    parse_delivery, parse_sender, identity_parse, check_pins,    settle_server,
+    check_words,    parse_helo,    check_domain,   check_postmaster,
+    parse_address,  parse_buffers, parse_delivery, parse_sender,
+    identity_parse, check_pins,    settle_server,
 };
 enum { STEPS = sizeof(steps) / sizeof(steps[0]), SETTLING = STEPS - 1 };
 

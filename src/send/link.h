@@ -25,7 +25,6 @@ struct link {
 /* The links of a run, by account. */
 struct links {
     const struct layers *layers;
-    const struct sink *sink;
     struct deadline run; /* of the whole run */
     struct link *first;
 };

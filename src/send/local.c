@@ -90,7 +90,7 @@ int local_own_address(struct local *local, struct buf *out, struct err *e)
     return mailbox_reverse_path(local->login.data, domain ? domain : "localhost", out, e);
 }
 
-static const char *find_host(struct local *local)
+const char *local_host(struct local *local)
 {
     char name[HOST_NAME_MAX + 1] = "";
 
@@ -116,7 +116,7 @@ int local_expand(struct local *local, const struct origin *origin, const char *v
             buf_addstr(out, local->login.data);
             break;
         case 'H':
-            buf_addstr(out, find_host(local));
+            buf_addstr(out, local_host(local));
             break;
         case '%':
             buf_addch(out, '%');

@@ -17,6 +17,9 @@ void local_release(struct local *local);
  * there is none. Looked up once, when first asked for. */
 const char *local_domain(struct local *local);
 
+/* The machine's own name: its FQDN, or whatever it is called; "" where it has no name. */
+const char *local_host(struct local *local);
+
 /* Append the default sender, login@domain, and fill login and full_name. -1 with ERR_OS where
  * this user has no name. */
 int local_own_address(struct local *local, struct buf *out, struct err *e);

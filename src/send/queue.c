@@ -79,6 +79,18 @@ enum prospect queue_recipient_prospect(const struct recipient *r)
     return queue_prospect(&e);
 }
 
+bool queue_is_lost(const struct envelope *envelope)
+{
+    size_t i;
+
+    for (i = 0; envelope->require_all && i < envelope->count; i++) {
+        if (envelope->recipients[i].delivery == DELIVERY_FAILED &&
+            queue_recipient_prospect(&envelope->recipients[i]) == PROSPECT_NONE)
+            return true;
+    }
+    return false;
+}
+
 /* From 0.8 to 1.2 times SECONDS, so that messages that failed together do not come back together. */
 static int64_t jitter(int64_t seconds)
 {
@@ -114,19 +126,6 @@ static bool is_kept(const struct recipient *r, const struct err *failure)
     case DELIVERY_DONE:
     case DELIVERY_QUEUED:
         break;
-    }
-    return false;
-}
-
-/* With --require-all one that is refused for good is the end for all. */
-static bool is_lost(const struct envelope *envelope)
-{
-    size_t i;
-
-    for (i = 0; envelope->require_all && i < envelope->count; i++) {
-        if (envelope->recipients[i].delivery == DELIVERY_FAILED &&
-            queue_recipient_prospect(&envelope->recipients[i]) == PROSPECT_NONE)
-            return true;
     }
     return false;
 }
@@ -185,7 +184,7 @@ static int add_recipients(struct queue_envelope *q, const struct keeping *k,
                           const struct err *failure, struct err *e)
 {
     const struct envelope *envelope = k->envelope;
-    size_t count = is_lost(envelope) ? 0 : envelope->count, i;
+    size_t count = queue_is_lost(envelope) ? 0 : envelope->count, i;
 
     for (i = 0; i < count; i++) {
         const struct recipient *r = &envelope->recipients[i];

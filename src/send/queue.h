@@ -34,6 +34,9 @@ enum prospect queue_prospect(const struct err *e);
 /* The same of a recipient that was refused. */
 enum prospect queue_recipient_prospect(const struct recipient *r);
 
+/* True where all were required and one has been refused for good. */
+bool queue_is_lost(const struct envelope *envelope);
+
 /* When a message of which ATTEMPTS have failed is tried next, in seconds since 1970: after 5
  * minutes, then twice as long each time up to 4 hours, a fifth more or less. */
 int64_t queue_next_try(int64_t now, int64_t attempts);

@@ -129,8 +129,8 @@ struct relay *relay_new(const struct layers *layers, struct report *report, stru
         report_init(report, r->settings.quiet, r->settings.verbose);
         report->replies = report->facts; /* the client shows them itself */
         r->sink = report_sink(report);
-        r->links = (struct links){
-            .layers = layers, .sink = &r->sink, .run = deadline_in(r->settings.deadline_ms)};
+        r->links =
+            (struct links){.layers = layers, .run = deadline_in(r->settings.deadline_ms)};
         chosen = accounts_choose(layers, &r->settings, &r->account, e);
         r->by_sender = !chosen;
         if (!chosen || (chosen > 0 && links_find(&r->links, r->account, e)))

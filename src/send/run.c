@@ -5,6 +5,7 @@
 #include "send/dispatch.h"
 #include "send/dry_run.h"
 #include "send/edit.h"
+#include "send/flush.h"
 #include "send/queue.h"
 #include "send/recipients.h"
 
@@ -20,6 +21,7 @@ struct run {
     struct link *link;
     struct job *job; /* the link's */
     enum queue_mode queue;
+    struct behind behind; /* what may go after the message */
     struct message *message;
     struct envelope envelope;
     bool authenticated, maybe_accepted; /* see struct dispatch */
@@ -102,8 +104,7 @@ static int open_link(struct run *run, struct err *e)
     const struct run_request *request = run->request;
 
     run->queue = queue_mode(&run->settings, request->sendmail);
-    run->links =
-        (struct links){.layers = request->layers, .sink = &run->sink, .run = DEADLINE_NEVER};
+    run->links = (struct links){.layers = request->layers, .run = DEADLINE_NEVER};
     run->link = links_add(&run->links, run->account, request->recipients, e);
     if (!run->link)
         return -1;
@@ -161,6 +162,14 @@ static int show(struct run *run, struct err *e)
     return dry_run_print(&dry_run, e);
 }
 
+/* True where other messages are to follow this one. */
+static bool look_behind(struct run *run)
+{
+    if (run->queue == QUEUE_FALLBACK)
+        behind_look(&run->behind, run->job->settings, run->request->sendmail);
+    return run->behind.count > 0;
+}
+
 static int dispatch(struct run *run, struct err *e)
 {
     struct dispatch d = {.link = run->link,
@@ -168,12 +177,13 @@ static int dispatch(struct run *run, struct err *e)
                          .message = run->message,
                          .envelope = &run->envelope,
                          .sink = &run->sink,
-                         .last = true};
+                         .last = !look_behind(run)};
     int status = dispatch_send(&d, e);
 
     run->authenticated = d.authenticated;
     run->maybe_accepted = d.maybe_accepted;
-    link_close(run->link);
+    if (status || !run->behind.count)
+        link_close(run->link);
     return status;
 }
 
@@ -242,6 +252,8 @@ static int perform(struct run *run, struct report *report)
     else if (deliver(run, &failure) && run->queue != QUEUE_NEVER)
         keep(run, &k, &failure, &unkept);
     status = judge(run, report, &k, &failure, &unkept);
+    if (!status && envelope_count(&run->envelope, DELIVERY_DONE))
+        behind_send(&run->behind, &run->links, report);
     err_release(&failure);
     err_release(&unkept);
     return status;
@@ -264,6 +276,7 @@ int run_send(const struct run_request *request, struct report *report)
     }
     envelope_release(&run.envelope);
     links_release(&run.links);
+    behind_release(&run.behind);
     message_free(run.message);
     err_release(&e);
     return status;

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -183,9 +184,21 @@ static int walk(const char *path, bool create)
     return next;
 }
 
-/* The folder is ours, and ours alone to write in. NAME: "" or "/" and a part's name. */
+/* Which user can use the queue. */
+static int hint_user(uid_t uid, struct err *e)
+{
+    const struct passwd *user = getpwuid(uid);
+
+    if (user)
+        return err_hint(e, "run it as user %s", user->pw_name);
+    return err_hint(e, "run it as the user of number %lu", (unsigned long)uid);
+}
+
+/* The folder is ours, and ours alone to write in; a part of it, which keeps others from all that is
+ * in it, to look into as well. NAME: "" or "/" and the part's name. */
 static int check_folder(const struct spool *spool, int fd, const char *name, struct err *e)
 {
+    const mode_t writing = S_IWGRP | S_IWOTH, any = S_IRWXG | S_IRWXO;
     struct stat st;
 
     if (fstat(fd, &st))
@@ -193,10 +206,10 @@ static int check_folder(const struct spool *spool, int fd, const char *name, str
     if (st.st_uid != geteuid()) {
         err_set(e, ERR_CONFIG, "queue '%.*s%s' belongs to another user", PATH_SHOWN,
                 spool->path, name);
-        err_hint(e, "only the user of number %lu can use it", (unsigned long)st.st_uid);
-    } else if (st.st_mode & (S_IWGRP | S_IWOTH)) {
-        err_set(e, ERR_CONFIG, "others can write in the queue '%.*s%s'", PATH_SHOWN,
-                spool->path, name);
+        hint_user(st.st_uid, e);
+    } else if (st.st_mode & (*name ? any : writing)) {
+        err_set(e, ERR_CONFIG, "others can %s the queue '%.*s%s'",
+                st.st_mode & writing ? "write in" : "look into", PATH_SHOWN, spool->path, name);
         err_hint(e, "chmod 700 it");
     } else {
         return 0;
@@ -290,11 +303,35 @@ void spool_close(struct spool *spool)
 
 /* ---- what is left in tmp/ ---- */
 
-bool spool_delete(const struct spool *spool, const char *id, int folder)
+static void delete_files(int folder)
 {
     unlinkat(folder, SPOOL_ENVELOPE_NEW, 0);
     unlinkat(folder, SPOOL_ENVELOPE, 0);
     unlinkat(folder, SPOOL_MESSAGE, 0);
+}
+
+static int delete_notice(void *context, const char *name)
+{
+    int parent = *(const int *)context, folder;
+
+    if (!spool_notice_id(name))
+        return 0;
+    folder = spool_open_at(parent, name, O_RDONLY | O_DIRECTORY);
+    if (folder >= 0)
+        delete_files(folder);
+    spool_close_fd(&folder);
+    unlinkat(parent, name, AT_REMOVEDIR);
+    return 0;
+}
+
+bool spool_delete(const struct spool *spool, const char *id, int folder)
+{
+    delete_files(folder);
+    if (!unlinkat(spool->tmp, id, AT_REMOVEDIR))
+        return true;
+    if (errno != ENOTEMPTY && errno != EEXIST)
+        return false;
+    (void)spool_scan(folder, delete_notice, &folder);
     return !unlinkat(spool->tmp, id, AT_REMOVEDIR);
 }
 

@@ -19,7 +19,7 @@ struct spool; /* opaque: the folder, open */
 /* Open the folder PATH. CREATE: make it, and all above it that is missing (mode 0700), durably,
  * and sweep it; else a missing one is an empty queue: *SPOOL NULL and 0. -1 with ERR_CANTCREATE
  * (with CREATE) or ERR_NOINPUT (without): there can be no such folder; ERR_CONFIG: it is another
- * user's, or others can write in it. */
+ * user's, others can write in it, or look into what is in it. */
 int spool_open(struct spool **spool, const char *path, bool create, struct err *e);
 void spool_close(struct spool *spool);
 
@@ -48,7 +48,7 @@ void spool_abandon(struct spool_draft *draft);
 
 /* ---- entries ---- */
 
-enum { SPOOL_LIST_MOST = 1000000 };
+enum { SPOOL_LIST_MOST = 1000000 }; /* of names that all of the queue may have */
 
 /* What a scan tells of an entry, from its name alone. */
 struct spool_name {
@@ -56,10 +56,12 @@ struct spool_name {
     int64_t due; /* seconds since 1970; negative: held */
 };
 
-/* The entries now in the queue (SPOOL_LIST_MOST of them at most), ordered by due time, held ones
- * last, then id. One that moves meanwhile may be missed, or listed at both its times. The list is
- * the caller's to free(); NULL where there is none. */
-int spool_list(struct spool *spool, struct spool_name **names, size_t *count, struct err *e);
+/* The entries now in the queue, ordered by due time, held ones last, then id. One that moves
+ * meanwhile may be missed, or listed at both its times. Of the folder's names MOST are looked at,
+ * whichever come first: SPOOL_LIST_MOST for all; a few for a glance, which reads no more of a
+ * great folder than it has to. The list is the caller's to free(); NULL where there is none. */
+int spool_list(struct spool *spool, size_t most, struct spool_name **names, size_t *count,
+               struct err *e);
 
 /* Find the entry of this id (the whole of it). 1, 0: there is none, -1. */
 int spool_find(struct spool *spool, const char *id, struct spool_name *name, struct err *e);
@@ -74,9 +76,11 @@ struct spool_entry {
     int folder;  /* descriptor */
     int message; /* descriptor of the message file, at its start; only to be read */
     struct queue_envelope envelope;
+    bool flagged; /* the spool's own: the envelope file says "notices" */
 };
 
-/* Open the entry and, with LOCK, take its lock. 1; 0: it is gone, or another has the lock; -1 with
+/* Open the entry and, with LOCK, take its lock; notices attached to it that a crash left are then
+ * put into the queue, due at once, or deleted, as its envelope file says. 1; 0: it is gone, or another has the lock; -1 with
  * ERR_DATA: it is damaged, and (with LOCK) has been set aside; -1 with others: it is where it was,
  * and could not be read this time. */
 int spool_enter(struct spool *spool, const struct spool_name *name, bool lock,
@@ -85,13 +89,34 @@ void spool_leave(struct spool_entry *entry);
 
 /* The rest is for who holds the lock. */
 
-/* Write entry->envelope as it is now, durably. */
+/* Write entry->envelope as it is now, durably. After a failure the entry is to be left: which
+ * envelope it has is what the next one to enter finds. */
 int spool_update(struct spool_entry *entry, struct err *e);
 
 /* Set when it is tried next; SPOOL_HELD: hold it. */
 int spool_reschedule(struct spool_entry *entry, int64_t due, struct err *e);
 
-/* Take it out of the queue, durably, and delete it; to be left all the same. */
+/* Take it out of the queue, durably, and delete it; to be left all the same. Its notices are
+ * released before, due at once. */
 int spool_remove(struct spool_entry *entry, struct err *e);
+
+/* ---- notices of what became of an entry, each in the queue exactly once ----
+ *
+ * A notice has to be kept before the recipients it tells of leave the entry's envelope, and must
+ * not be made again by who finds them there after a crash. So: attach it; mark those recipients
+ * done; spool_update, by which all that is attached counts, and those recipients are done, in one
+ * step; release. In this order, before the entry is given another time. */
+
+/* Like spool_commit, but the notice waits with the entry, of the same spool: nobody sends it, and
+ * its lock ends. Sets entry->envelope.notices, which spool_update writes. Where the envelope file
+ * says so already, of others that were released, it is written anew first, as it is now: no
+ * recipient may be marked before. -1: nothing is attached. The draft is freed in either case. */
+int spool_attach(struct spool_entry *entry, struct spool_draft *draft,
+                 struct queue_envelope *notice, struct err *e);
+
+/* Every attached notice becomes an entry of the queue, to be tried at DUE, durably; where
+ * spool_update has not been called since, that is done first. Then entry->envelope.notices is
+ * false; the file may go on to say so until it is written the next time. */
+int spool_release_notices(struct spool_entry *entry, int64_t due, struct err *e);
 
 #endif

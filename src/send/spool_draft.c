@@ -135,6 +135,30 @@ static int publish(struct spool_draft *draft, int64_t due, struct err *e)
     return -1;
 }
 
+/* What is no more than a rename yet is on the disk by the spool_update that makes it count. */
+static int attach(const struct spool_draft *draft, const struct spool_entry *entry,
+                  struct err *e)
+{
+    char name[SPOOL_NOTICE_LENGTH + 1];
+
+    snprintf(name, sizeof(name), SPOOL_NOTICE "%s", draft->id);
+    if (renameat(draft->spool->tmp, draft->id, entry->folder, name))
+        return spool_fault(draft->spool, ERR_IO, "a notice can't be put to its message", e);
+    return 0;
+}
+
+int spool_attach(struct spool_entry *entry, struct spool_draft *draft,
+                 struct queue_envelope *notice, struct err *e)
+{
+    if (spool_unflag(entry, e) || settle(draft, notice, e) || attach(draft, entry, e)) {
+        spool_abandon(draft);
+        return -1;
+    }
+    entry->envelope.notices = true;
+    free_draft(draft);
+    return 0;
+}
+
 int spool_commit(struct spool_draft *draft, struct queue_envelope *envelope, int64_t due,
                  struct err *e)
 {

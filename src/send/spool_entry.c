@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define HELD_WORD "held----"
@@ -54,7 +55,7 @@ static int compare(const void *a, const void *b)
 
 struct list {
     struct spool_name *names;
-    size_t count, room;
+    size_t count, room, seen, most; /* names in the folder, seen and to be seen */
     bool no_memory;
 };
 
@@ -63,9 +64,10 @@ static int list_name(void *context, const char *text)
     struct list *list = context;
     struct spool_name name, *more;
     size_t room = list->room ? list->room * 2 : 64;
+    bool last = ++list->seen >= list->most;
 
     if (!spool_name_parse(&name, text))
-        return 0;
+        return last;
     if (list->count == list->room) {
         more = realloc(list->names, room * sizeof(*more));
         list->no_memory = !more;
@@ -75,12 +77,13 @@ static int list_name(void *context, const char *text)
         list->room = room;
     }
     list->names[list->count++] = name;
-    return list->count == SPOOL_LIST_MOST;
+    return last;
 }
 
-int spool_list(struct spool *spool, struct spool_name **names, size_t *count, struct err *e)
+int spool_list(struct spool *spool, size_t most, struct spool_name **names, size_t *count,
+               struct err *e)
 {
-    struct list list = {0};
+    struct list list = {.most = most};
     int status = spool_scan(spool->queue, list_name, &list);
 
     *names = NULL;
@@ -388,6 +391,8 @@ int spool_enter(struct spool *spool, const struct spool_name *name, bool lock,
         if (!status)
             err_release(e);
     }
+    if (status == 1 && lock && spool_recover_notices(entry, e))
+        status = -1;
     if (status != 1)
         spool_leave(entry);
     return status;
@@ -410,9 +415,13 @@ int spool_update(struct spool_entry *entry, struct err *e)
         return spool_fault(spool, ERR_IO, "an envelope can't be replaced", e);
     if (spool_write_envelope(spool, entry->folder, SPOOL_ENVELOPE_NEW, &entry->envelope, e))
         return -1;
-    if (renameat(entry->folder, SPOOL_ENVELOPE_NEW, entry->folder, SPOOL_ENVELOPE) ||
-        spool_sync(entry->folder))
+    if (entry->envelope.notices && spool_sync(entry->folder)) /* those that it says are there */
+        return spool_fault(spool, ERR_IO, "a notice can't be written", e);
+    if (renameat(entry->folder, SPOOL_ENVELOPE_NEW, entry->folder, SPOOL_ENVELOPE))
         return spool_fault(spool, ERR_IO, "an envelope can't be replaced", e);
+    entry->flagged = entry->envelope.notices;
+    if (spool_sync(entry->folder))
+        return spool_fault(spool, ERR_IO, "an envelope can't be replaced for good", e);
     return 0;
 }
 
@@ -440,6 +449,8 @@ int spool_remove(struct spool_entry *entry, struct err *e)
     char name[SPOOL_NAME_LENGTH + 1];
     int status;
 
+    if (spool_release_notices(entry, time(NULL), e))
+        return -1;
     spool_name_format(name, id, entry->name.due);
     status = renameat(spool->queue, name, spool->tmp, id);
     if (status && (errno == EEXIST || errno == ENOTEMPTY)) {

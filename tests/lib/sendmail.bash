@@ -2,9 +2,10 @@
 # shellcheck disable=SC2034,SC2154 # set here for the suites, and set by common.bash
 # sendmail.bash: what the suites about sendmail's names share, on top of common.bash.
 
-# Makes $names, a folder of links to the program.
+# Makes $names, a folder of links to the program, whose queue is the test's own.
 make_names() {
     local name
+    export SMTPSEND_QUEUE_DIR=$BATS_TEST_TMPDIR/queue
     names=$BATS_TEST_TMPDIR/names
     mkdir "$names"
     for name in sendmail send-mail mailq newaliases; do

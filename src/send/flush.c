@@ -1,0 +1,181 @@
+#include "send/flush.h"
+
+#include "send/courier.h"
+#include "send/queue.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum {
+    BEHIND_LOOK = 256,       /* names in the queue that a direct send looks at */
+    BEHIND_MOST = 10,        /* messages that it sends */
+    CLOCK_JUMP = 5 * 60 * 60 /* no backoff is that long: the clock was another then */
+};
+
+/* Set by a signal: no further message is begun. */
+static volatile sig_atomic_t stopped;
+
+static void stop(int signal)
+{
+    (void)signal;
+    stopped = 1;
+}
+
+/* The next one of them kills, which does no harm. */
+static void catch_signals(void)
+{
+    const struct sigaction action = {.sa_handler = stop, .sa_flags = (int)SA_RESETHAND};
+
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
+}
+
+static bool is_due(const struct spool_name *name, int64_t now)
+{
+    return name->due >= 0 && (name->due <= now || name->due > now + CLOCK_JUMP);
+}
+
+/* ---- a pass ---- */
+
+/* Handle what is in the queue and not held; DUE: what is due alone. */
+static int pass(struct courier *c, bool due, struct err *e)
+{
+    struct spool_name *names = NULL;
+    size_t count = 0, i;
+    int status = spool_list(c->spool, SPOOL_LIST_MOST, &names, &count, e);
+
+    for (i = 0; i < count && !stopped; i++) {
+        if (due ? is_due(&names[i], (int64_t)time(NULL)) : names[i].due >= 0)
+            courier_take(c, &names[i]);
+    }
+    c->left += count - i;
+    free(names);
+    return status;
+}
+
+/* Wait until the next pass, or a signal. */
+static void rest(int64_t ms)
+{
+    const struct timespec pause = {.tv_sec = (time_t)(ms / 1000),
+                                   .tv_nsec = (long)(ms % 1000) * 1000000};
+    sigset_t caught, before;
+
+    sigemptyset(&caught);
+    sigaddset(&caught, SIGTERM);
+    sigaddset(&caught, SIGINT);
+    sigaddset(&caught, SIGHUP);
+    sigprocmask(SIG_BLOCK, &caught, &before); /* one that comes before ppoll is not missed */
+    if (!stopped)
+        ppoll(NULL, 0, &pause, &before);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+}
+
+/* One message of a queue that there is. */
+static int take_one(struct courier *c, const char *id, struct err *e)
+{
+    struct spool_name name;
+    int found = spool_find(c->spool, id, &name, e);
+
+    if (found < 0)
+        return -1;
+    if (!found || !courier_retry(c, &name)) {
+        err_set(e, found ? ERR_TEMPORARY : ERR_NOINPUT,
+                found ? "another process is just sending '%s'" : "no message '%s' in the queue",
+                id);
+        return -1;
+    }
+    return 0;
+}
+
+static int go(const struct flush_request *request, struct courier *c, struct err *e)
+{
+    int status =
+        queue_open(&c->spool, &c->settings, request->sendmail, request->interval_ms > 0, e);
+
+    if (status)
+        return -1;
+    if (request->what == FLUSH_ONE && c->spool)
+        return take_one(c, request->id, e);
+    if (request->what == FLUSH_ONE)
+        return err_set(e, ERR_NOINPUT, "no message '%s' in the queue", request->id);
+    if (!c->spool)
+        return 0;
+    do {
+        status = pass(c, request->interval_ms > 0, e);
+        if (!status && c->noticed)
+            status = pass(c, true, e); /* what senders are to hear need not wait for the next */
+        courier_end_pass(c);
+        if (request->interval_ms > 0 && !stopped)
+            rest(request->interval_ms);
+    } while (!status && request->interval_ms > 0 && !stopped);
+    return status;
+}
+
+int flush_run(const struct flush_request *request, struct report *report)
+{
+    struct courier c;
+    struct err e = ERR_INIT;
+    int status = courier_init(&c, request->layers, report, &e);
+
+    catch_signals();
+    if (!status)
+        status = go(request, &c, &e);
+    if (status) {
+        err_at(&e, STAGE_QUEUE);
+        report_error(report, &e, NULL);
+        status = err_exit_status(e.kind);
+    } else if (!request->interval_ms) {
+        status = courier_status(&c);
+    }
+    spool_close(c.spool);
+    courier_release(&c);
+    err_release(&e);
+    return status;
+}
+
+/* ---- behind a message ---- */
+
+void behind_look(struct behind *behind, const struct settings *settings, bool sendmail)
+{
+    int64_t now = (int64_t)time(NULL);
+    struct err unsaid = ERR_INIT;
+    size_t count = 0, i;
+
+    *behind = (struct behind){0};
+    if (!queue_open(&behind->spool, settings, sendmail, false, &unsaid) && behind->spool)
+        (void)spool_list(behind->spool, BEHIND_LOOK, &behind->names, &count, &unsaid);
+    for (i = 0; i < count && behind->count < BEHIND_MOST; i++) {
+        if (is_due(&behind->names[i], now))
+            behind->names[behind->count++] = behind->names[i];
+    }
+    err_release(&unsaid);
+}
+
+void behind_send(struct behind *behind, struct links *links, struct report *report)
+{
+    struct courier c;
+    struct err unsaid = ERR_INIT;
+    size_t i;
+
+    if (!courier_init(&c, links->layers, report, &unsaid)) {
+        c.links = *links; /* and back, with those that were made meanwhile */
+        c.spool = behind->spool;
+        c.brief = true;
+        for (i = 0; i < behind->count && !c.down; i++)
+            courier_take(&c, &behind->names[i]);
+        *links = c.links;
+        c.links = (struct links){0};
+        courier_release(&c);
+    }
+    err_release(&unsaid);
+}
+
+void behind_release(struct behind *behind)
+{
+    free(behind->names);
+    spool_close(behind->spool);
+}
