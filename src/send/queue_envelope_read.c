@@ -211,7 +211,7 @@ static bool read_stage(const struct piece *word, enum stage *stage)
 {
     int i;
 
-    for (i = STAGE_NONE + 1; i <= STAGE_QUIT; i++) {
+    for (i = STAGE_NONE + 1; i <= STAGE_QUEUE; i++) {
         if (is_word(word, stage_name((enum stage)i))) {
             *stage = (enum stage)i;
             return true;

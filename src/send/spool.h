@@ -48,7 +48,7 @@ void spool_abandon(struct spool_draft *draft);
 
 /* ---- entries ---- */
 
-enum { SPOOL_LIST_MOST = 1000000 }; /* of names that all of the queue may have */
+enum { SPOOL_LIST_MOST = 1000000 }; /* names: all, short of a folder that has gone mad */
 
 /* What a scan tells of an entry, from its name alone. */
 struct spool_name {
@@ -80,17 +80,17 @@ struct spool_entry {
 };
 
 /* Open the entry and, with LOCK, take its lock; notices attached to it that a crash left are then
- * put into the queue, due at once, or deleted, as its envelope file says. 1; 0: it is gone, or another has the lock; -1 with
- * ERR_DATA: it is damaged, and (with LOCK) has been set aside; -1 with others: it is where it was,
- * and could not be read this time. */
+ * put into the queue, due at once, or deleted, as its envelope file says. 1; 0: it is gone, or
+ * another has the lock; -1 with ERR_DATA: it is damaged, and (with LOCK) has been set aside; -1
+ * with others: it is where it was, and could not be read or tidied this time. */
 int spool_enter(struct spool *spool, const struct spool_name *name, bool lock,
                 struct spool_entry *entry, struct err *e);
 void spool_leave(struct spool_entry *entry);
 
 /* The rest is for who holds the lock. */
 
-/* Write entry->envelope as it is now, durably. After a failure the entry is to be left: which
- * envelope it has is what the next one to enter finds. */
+/* Write entry->envelope as it is now, durably. After a failure it can be given another time and
+ * is to be left: which envelope it has is what the next one to enter finds. */
 int spool_update(struct spool_entry *entry, struct err *e);
 
 /* Set when it is tried next; SPOOL_HELD: hold it. */

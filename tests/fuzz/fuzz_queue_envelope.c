@@ -22,7 +22,9 @@ static void same_envelope(const struct queue_envelope *a, const struct queue_env
 
     CHECK(!strcmp(a->id, b->id) && a->created == b->created && a->size == b->size);
     CHECK(a->attempts == b->attempts && a->hold_for_ms == b->hold_for_ms);
-    CHECK(a->require_tls == b->require_tls && a->count == b->count);
+    CHECK(a->require_tls == b->require_tls && a->require_all == b->require_all);
+    CHECK(a->warned == b->warned && a->notices == b->notices);
+    CHECK(a->uid == b->uid && a->count == b->count);
     CHECK(same_text(a->account, b->account) && same_text(a->reverse_path, b->reverse_path));
     CHECK(same_text(a->body, b->body) && same_text(a->notify, b->notify));
     CHECK(same_text(a->ret, b->ret) && same_text(a->envid, b->envid));

@@ -72,14 +72,19 @@ static void writes(void)
     envelope.envid = copy("a\\b\nend");
     envelope.hold_for_ms = 90500;
     envelope.require_tls = true;
+    envelope.require_all = true;
+    envelope.warned = true;
+    envelope.notices = true;
+    envelope.uid = 1000;
     add(&envelope, "\"a b>\\\n\"@example.net", QUEUED_WAITING, 450, (struct enhanced){4, 2, 1},
         STAGE_RCPT, "busy\nend\x1b[2J");
     add(&envelope, "j\xc3\xbcrgen@example.net", QUEUED_FAILED, 0, none, STAGE_CONNECT,
         "connection refused");
     written(&envelope, &out);
     same_text(out.data,
-              HEAD "account work\n" FROM "body 8bitmime\nenvid a\\\\b\\x0aend\n"
-                   "hold-for 90.500s\nrequire-tls\nrecipient <you@example.net> waiting\n"
+              HEAD "uid 1000\naccount work\n" FROM "body 8bitmime\nenvid a\\\\b\\x0aend\n"
+                   "hold-for 90.500s\nrequire-tls\nrequire-all\nwarned\nnotices\n"
+                   "recipient <you@example.net> waiting\n"
                    "recipient <\"a\\x20b\\x3e\\\\\\x0a\"@example.net> waiting 450 4.2.1 rcpt "
                    "busy\\x0aend\\x1b[2J\n"
                    "recipient <j\xc3\xbcrgen@example.net> failed - - connect connection "
@@ -87,6 +92,9 @@ static void writes(void)
               "everything, escaped");
     envelope.recipients[0].code = 42;
     ok(!written(&envelope, &out), "a code that could not be read is refused");
+    envelope.recipients[0].code = 0;
+    envelope.uid = INT64_C(0xffffffff);
+    ok(!written(&envelope, &out), "so is a user's number that is nobody's");
     queue_envelope_release(&envelope);
     buf_release(&out);
 }
@@ -122,6 +130,37 @@ static void comes_back(void)
     err_release(&e);
 }
 
+/* Each of the words that need not be there, alone and with the others. */
+static void flags_come_back(void)
+{
+    struct queue_envelope envelope, back;
+    struct err e = ERR_INIT;
+    struct buf out;
+    unsigned set;
+    bool same = true;
+
+    for (set = 0; set < 32; set++) {
+        fill(&envelope);
+        queue_envelope_init(&back);
+        buf_init(&out, QUEUE_ENVELOPE_MAX);
+        envelope.require_tls = set & 1;
+        envelope.require_all = set & 2;
+        envelope.warned = set & 4;
+        envelope.notices = set & 8;
+        envelope.uid = set & 16 ? 0 : -1;
+        same = same && written(&envelope, &out) &&
+               !queue_envelope_read(&back, out.data, out.len, &e) &&
+               back.require_tls == envelope.require_tls &&
+               back.require_all == envelope.require_all && back.warned == envelope.warned &&
+               back.notices == envelope.notices && back.uid == envelope.uid;
+        queue_envelope_release(&envelope);
+        queue_envelope_release(&back);
+        buf_release(&out);
+    }
+    ok(same, "flags and the user's number come back, in all their combinations");
+    err_release(&e);
+}
+
 static const struct {
     const char *name, *text, *why; /* NULL: it can be read */
 } table[] = {
@@ -143,7 +182,14 @@ static const struct {
     {"an empty line", HEAD FROM "\nend\n", "not known"},
     {"a line twice", HEAD FROM FROM "end\n", "second"},
     {"a number twice", HEAD FROM "attempts 1\nend\n", "second"},
-    {"require-tls with a value", HEAD FROM "require-tls no\nend\n", "not known"},
+    {"require-tls with a value", HEAD FROM "require-tls no\nend\n", "no value"},
+    {"notices with a space", HEAD FROM "notices \nend\n", "no value"},
+    {"warned twice", HEAD FROM "warned\nrequire-all\nwarned\nend\n", "second"},
+    {"the number of root", HEAD FROM "uid 0\nend\n", NULL},
+    {"the greatest number of a user", HEAD FROM "uid 4294967294\nend\n", NULL},
+    {"the number of nobody", HEAD FROM "uid 4294967295\nend\n", "no number"},
+    {"no number of a user", HEAD FROM "uid ann\nend\n", "no number"},
+    {"two users", HEAD FROM "uid 1\nuid 2\nend\n", "second"},
     {"a negative number", "smtpsend-queue 1\ncreated -1\nend\n", "no number"},
     {"an id in other letters", "smtpsend-queue 1\nid 6925f3a1-7K2M9QXCIL\nend\n", "no id"},
     {"an address without <>", HEAD FROM "recipient a@b waiting\nend\n", "<>"},
@@ -255,6 +301,7 @@ int main(void)
 {
     writes();
     comes_back();
+    flags_come_back();
     reads();
     torn();
     many();

@@ -105,8 +105,16 @@ static void opens(void)
        "so is one within");
     if (!chown(path, 1, 1)) /* only root can make it so */
         ok(spool_open(&spool, s.path, true, &s.e) && s.e.kind == ERR_CONFIG &&
-               strstr(s.e.message, "another user"),
-           "a folder of another user is refused");
+               strstr(s.e.message, "another user") && strstr(s.e.hint, "run it as"),
+           "a folder of another user is refused, and who can use it is said");
+    ok(!chown(path, geteuid(), getegid()) && !chmod(path, 0750) &&
+           spool_open(&spool, s.path, true, &s.e) && s.e.kind == ERR_CONFIG &&
+           strstr(s.e.message, "look into") && strstr(s.e.hint, "chmod 700") &&
+           !chmod(path, 0700),
+       "a part that others can look into is refused");
+    ok(!chmod(s.path, 0755) && !spool_open(&spool, s.path, true, &s.e),
+       "a folder of which others see no more than its parts is not");
+    spool_close(spool);
     ok(!rmdir(path) && !symlink("queue", path) && spool_open(&spool, s.path, true, &s.e) &&
            s.e.kind == ERR_CANTCREATE,
        "a link within is refused");
@@ -126,9 +134,9 @@ static void orders(void)
         if (enqueue(s.spool, "you@example.net", due[i], id, &s.e))
             fail_hard("enqueue", &s.e);
     }
-    ok(!spool_list(s.spool, &names, &count, &s.e) && count == 5 && names[0].due == 100 &&
-           names[1].due == 100 && names[2].due == 200 && names[3].due == 300 &&
-           names[4].due < 0 && strcmp(names[0].id, names[1].id) < 0,
+    ok(!spool_list(s.spool, SPOOL_LIST_MOST, &names, &count, &s.e) && count == 5 &&
+           names[0].due == 100 && names[1].due == 100 && names[2].due == 200 &&
+           names[3].due == 300 && names[4].due < 0 && strcmp(names[0].id, names[1].id) < 0,
        "by time, then id, the held ones last");
     ok(spool_find(s.spool, id, &found, &s.e) == 1 && found.due == 100,
        "one is found by its id");
@@ -225,6 +233,7 @@ static void all_damages(void)
 
 static void strays(void)
 {
+    struct spool_name *names = NULL;
     struct spool_entry entry;
     struct spool_name name;
     struct scene s;
@@ -240,6 +249,9 @@ static void strays(void)
              s.path);
     if (system(line))
         fail_hard(line, NULL);
+    ok(!spool_list(s.spool, 2, &names, &count, &s.e) && count <= 1,
+       "a glance counts what is no entry");
+    free(names);
     ok(listed(s.spool, NULL) == 1 && !spool_damaged(s.spool, &count, &s.e) && count == 3,
        "what is no entry is counted, not listed");
     ok(spool_enter(s.spool, &name, true, &entry, &s.e) < 0 && names_in(&s, "damaged") == 2,
@@ -291,7 +303,7 @@ static void work(const struct scene *s, int mine)
         _exit(1);
     for (round = 0; round < 25; round++) {
         if (enqueue(spool, "you@example.net", 100 + round, NULL, &e) ||
-            spool_list(spool, &names, &count, &e))
+            spool_list(spool, SPOOL_LIST_MOST, &names, &count, &e))
             _exit(2);
         for (i = (size_t)mine; i < count; i += 3) {
             status = spool_enter(spool, &names[i], true, &entry, &e);
@@ -392,6 +404,7 @@ static void full_disk(void)
 
 static void many(void)
 {
+    struct spool_name *names = NULL;
     struct timespec from, to;
     struct scene s;
     char line[512];
@@ -408,6 +421,8 @@ static void many(void)
     count = listed(s.spool, NULL);
     clock_gettime(CLOCK_MONOTONIC, &to);
     ok(count == 10000, "10,000 entries are listed");
+    ok(!spool_list(s.spool, 100, &names, &count, &s.e) && count == 100, "or a hundred of them");
+    free(names);
     printf("# in %.1f ms\n",
            (double)(to.tv_sec - from.tv_sec) * 1e3 + (double)(to.tv_nsec - from.tv_nsec) / 1e6);
     close_scene(&s);
