@@ -1,10 +1,11 @@
 /* main.c: the name it was called by, the settings, one run, the only exit status. */
-#include "base/text.h"
 #include "conf/options.h"
 #include "conf/password.h"
 #include "conf/places.h"
+#include "conf/task.h"
 #include "send/accounts.h"
 #include "send/flush.h"
+#include "send/queue_task.h"
 #include "send/run.h"
 #include "send/serve.h"
 
@@ -16,18 +17,6 @@
 
 enum { USAGE_MAX = 16384 };
 
-/* What a run is to do. */
-enum task {
-    TASK_SEND,
-    TASK_DRY_RUN,
-    TASK_SERVE,
-    TASK_FLUSH,
-    TASK_HELP,
-    TASK_VERSION,
-    TASK_LIST_QUEUE,
-    TASK_NOTHING
-};
-
 struct program {
     const char *name; /* as it was called */
     bool sendmail;    /* by one of sendmail's names */
@@ -35,7 +24,6 @@ struct program {
     char **recipients;
     struct settings settings; /* without the config */
     struct report report;
-    struct flush_request flush; /* of TASK_FLUSH */
 };
 
 /* A descriptor that is closed at start would be given to the next file or socket, and what is
@@ -56,18 +44,6 @@ static const char *base_name(const char *path)
     const char *slash = path ? strrchr(path, '/') : NULL;
 
     return slash ? slash + 1 : path ? path : "";
-}
-
-static bool is_sendmail(const char *name)
-{
-    static const char *const names[] = {"sendmail", "send-mail", "mailq", "newaliases"};
-    size_t i;
-
-    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (!strcmp(name, names[i]))
-            return true;
-    }
-    return false;
 }
 
 static int print_help(struct err *e)
@@ -109,87 +85,6 @@ static int read_settings(struct program *p, int argc, char **argv, struct err *e
     else
         err_release(e);
     return e->kind == ERR_NONE ? 0 : -1;
-}
-
-/* sendmail's -b, whose value is one letter. -1 where there is no such mode here. */
-static int mode_task(struct program *p, enum task *task, struct err *e)
-{
-    const char *mode = p->settings.mode;
-    bool dry_run = p->settings.dry_run;
-
-    if (!strcmp(mode, "m")) {
-        *task = dry_run ? TASK_DRY_RUN : TASK_SEND;
-    } else if (!strcmp(mode, "v")) {
-        *task = TASK_DRY_RUN;
-    } else if (!strcmp(mode, "s") && dry_run) {
-        err_set(e, ERR_USAGE, "-bs and --dry-run exclude each other");
-        return err_at(e, STAGE_CONFIG);
-    } else if (!strcmp(mode, "s")) {
-        *task = TASK_SERVE;
-    } else if (!strcmp(mode, "p")) {
-        *task = TASK_LIST_QUEUE;
-    } else if (!strcmp(mode, "i")) {
-        *task = TASK_NOTHING;
-    } else {
-        err_set(e, ERR_USAGE, "there is no mode -b%.20s here", mode);
-        err_hint(e, "this is no server: it sends, and ends");
-        return err_at(e, STAGE_CONFIG);
-    }
-    return 0;
-}
-
-/* -q's value: a pause, or which messages sendmail is to take: here all. -1 where it is neither. */
-static int flush_interval(const char *value, int64_t *ms, struct err *e)
-{
-    *ms = 0;
-    if (!*value || strchr("fIQRS!", *value))
-        return 0;
-    *ms = text_duration(value);
-    if (*ms > 0)
-        return 0;
-    err_set(e, ERR_USAGE, "-q: '%.20s' is no duration", value);
-    return err_at(e, STAGE_CONFIG);
-}
-
-static int flush_task(struct program *p, enum task *task, struct err *e)
-{
-    const struct settings *s = &p->settings;
-    struct flush_request *flush = &p->flush;
-
-    *flush = (struct flush_request){.layers = &p->layers,
-                                    .sendmail = p->sendmail,
-                                    .what = s->queue_retry ? FLUSH_ONE : FLUSH_ALL,
-                                    .id = s->queue_retry};
-    *task = TASK_FLUSH;
-    if (s->flush && flush_interval(s->flush, &flush->interval_ms, e))
-        return -1;
-    if (!*p->recipients)
-        return 0;
-    err_set(e, ERR_USAGE, "%s takes no recipients", s->queue_retry ? "--queue-retry" : "-q");
-    err_hint(e, "it sends what is in the queue; write -q30m as one word");
-    return err_at(e, STAGE_CONFIG);
-}
-
-static int choose_task(struct program *p, enum task *task, struct err *e)
-{
-    const struct settings *s = &p->settings;
-
-    *task = TASK_SEND;
-    if (s->help)
-        *task = TASK_HELP;
-    else if (s->version)
-        *task = TASK_VERSION;
-    else if (s->mode)
-        return mode_task(p, task, e);
-    else if (s->dry_run)
-        *task = TASK_DRY_RUN;
-    else if (!strcmp(p->name, "mailq"))
-        *task = TASK_LIST_QUEUE;
-    else if (!strcmp(p->name, "newaliases") || s->init_aliases)
-        *task = TASK_NOTHING;
-    else if (s->flush || s->queue_retry)
-        return flush_task(p, task, e);
-    return 0;
 }
 
 /* Say all that is wrong in the config. The exit status, 0 where nothing is. */
@@ -236,8 +131,39 @@ static int serve(struct program *p)
     return status;
 }
 
+static int flush(struct program *p, const struct task *task)
+{
+    const struct flush_request request = {.layers = &p->layers,
+                                          .sendmail = p->sendmail,
+                                          .id = p->settings.queue_retry,
+                                          .interval_ms = task->interval_ms};
+
+    return flush_run(&request, &p->report);
+}
+
+static int do_task(struct program *p, const struct task *task)
+{
+    switch (task->kind) {
+    case TASK_SEND:
+    case TASK_DRY_RUN:
+        return send_message(p, task->kind == TASK_DRY_RUN);
+    case TASK_SERVE:
+        return serve(p);
+    case TASK_FLUSH:
+    case TASK_RETRY:
+        return flush(p, task);
+    case TASK_LOOK_AFTER:
+        return queue_task_run(&p->layers, p->sendmail, &p->report);
+    case TASK_HELP:
+    case TASK_VERSION:
+    case TASK_NOTHING:
+        break;
+    }
+    return 0;
+}
+
 /* Read the config, then do what is to be done with it. */
-static int use_config(struct program *p, enum task task)
+static int use_config(struct program *p, const struct task *task)
 {
     struct problems problems = {0};
     struct config_paths paths;
@@ -249,48 +175,36 @@ static int use_config(struct program *p, enum task task)
     accounts_check(&p->layers, &problems);
     status = say_problems(p, &problems);
     problems_release(&problems);
-    if (!status && task == TASK_FLUSH)
-        status = flush_run(&p->flush, &p->report);
-    else if (!status)
-        status = task == TASK_SERVE ? serve(p) : send_message(p, task == TASK_DRY_RUN);
+    if (!status)
+        status = do_task(p, task);
     config_paths_release(&paths);
     return status;
 }
 
-static int perform(struct program *p, enum task task, struct err *e)
+static int perform(struct program *p, const struct task *task, struct err *e)
 {
-    switch (task) {
-    case TASK_SEND:
-    case TASK_DRY_RUN:
-    case TASK_SERVE:
-    case TASK_FLUSH:
-        return use_config(p, task);
-    case TASK_HELP:
+    if (task->kind == TASK_HELP)
         return print_help(e);
-    case TASK_VERSION:
+    if (task->kind == TASK_VERSION)
         return print_text("smtpsend " SMTPSEND_VERSION "\n", e);
-    case TASK_LIST_QUEUE:
-        return print_text("Mail queue is empty\n", e);
-    case TASK_NOTHING:
-        return 0;
-    }
-    return 0;
+    return task->kind == TASK_NOTHING ? 0 : use_config(p, task);
 }
 
 int main(int argc, char **argv)
 {
     struct program p = {.name = base_name(argc ? argv[0] : NULL)};
     struct err e = ERR_INIT;
-    enum task task;
+    struct task task;
     int status = 0;
 
     open_standard_descriptors();
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
-    p.sendmail = is_sendmail(p.name);
-    if (!read_settings(&p, argc, argv, &e) && !choose_task(&p, &task, &e)) {
+    p.sendmail = task_is_sendmail(p.name);
+    if (!read_settings(&p, argc, argv, &e) &&
+        !task_choose(&task, p.name, &p.settings, &p.layers.words, *p.recipients != NULL, &e)) {
         report_init(&p.report, p.settings.quiet, p.settings.verbose);
-        status = perform(&p, task, &e);
+        status = perform(&p, &task, &e);
     } else {
         report_init(&p.report, p.settings.quiet, 0);
     }

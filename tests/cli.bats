@@ -27,7 +27,7 @@ load lib/common
 }
 
 @test "options that do not exist, here or yet, are 64 and named" {
-    for option in --bogus --hel --probe --batch --queue=never --report=json \
+    for option in --bogus --hel --probe --batch --progress=on \
         --jobs=2 --no-stream -Z -tZ -Zt $'--\x1b[31m'; do
         smtpsend --server 127.0.0.1:1 "$option" a@example.org <"$message"
         expect 64 'smtpsend: ' "unknown option '-" '--help'

@@ -228,19 +228,21 @@ To: root'
 
 @test "mailq, newaliases, -bp, -bi, -I and -q end well and send nothing" {
     start
+    export SMTPSEND_QUEUE_DIR=$BATS_TEST_TMPDIR/queue
     for words in 'mailq' 'mailq -v' 'sendmail -bp' 'send-mail -bp'; do
         # shellcheck disable=SC2086 # words
         run timeout 60 "$names/"$words <"$message"
         assert_success
         assert_output 'Mail queue is empty'
     done
-    for words in newaliases 'sendmail -bi' 'sendmail -I' 'sendmail -q' 'sendmail -q15m' \
-        'sendmail -qf' 'sendmail -v -q'; do
+    for words in newaliases 'sendmail -bi' 'sendmail -I' 'sendmail -q' \
+        'sendmail -qf' 'sendmail -qRexample' 'sendmail -v -q'; do
         # shellcheck disable=SC2086 # words
         run timeout 60 "$names/"$words <"$message"
         assert_success
         assert_output ''
     done
+    [ ! -e "$SMTPSEND_QUEUE_DIR" ]
     assert_delivered 0
 }
 

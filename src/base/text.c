@@ -52,36 +52,39 @@ bool text_has_line_end(const char *text)
     return strpbrk(text, "\r\n") != NULL;
 }
 
-/* The length of the valid UTF-8 sequence at DATA that is no control character, or 0. */
-static size_t utf8_printable(const unsigned char *data, size_t len)
+/* The length of the valid UTF-8 sequence beyond ASCII at DATA, and its character; or 0. */
+static size_t utf8_decode(const unsigned char *data, size_t len, unsigned long *point)
 {
     size_t need = data[0] >= 0xf0 ? 4 : data[0] >= 0xe0 ? 3 : 2;
-    unsigned long point;
     size_t i;
 
     if (data[0] < 0xc2 || data[0] > 0xf4 || len < need)
         return 0;
-    point = data[0] & (0xffu >> (need + 1));
+    *point = data[0] & (0xffu >> (need + 1));
     for (i = 1; i < need; i++) {
         if ((data[i] & 0xc0) != 0x80)
             return 0;
-        point = point << 6 | (data[i] & 0x3f);
+        *point = *point << 6 | (data[i] & 0x3f);
     }
-    if ((need == 3 && point < 0x800) || (need == 4 && point < 0x10000) || point > 0x10ffff)
-        return 0;
-    if ((point >= 0x80 && point < 0xa0) || (point >= 0xd800 && point < 0xe000))
-        return 0;
-    /* Marks that reorder or hide text: a reply must not read differently from what it says. */
-    if ((point >= 0x200b && point <= 0x200f) || (point >= 0x2028 && point <= 0x202e) ||
-        (point >= 0x2060 && point <= 0x206f) || point == 0xfeff || point == 0x61c ||
-        (point >= 0xe0000 && point <= 0xe007f))
+    if ((need == 3 && *point < 0x800) || (need == 4 && *point < 0x10000) ||
+        (*point >= 0xd800 && *point < 0xe000) || *point > 0x10ffff)
         return 0;
     return need;
+}
+
+/* That a character beyond ASCII can be shown: no C1 control, and no mark that reorders or hides
+ * text, since a reply must not read differently from what it says. */
+static bool is_printable(unsigned long point)
+{
+    return point >= 0xa0 && !(point >= 0x200b && point <= 0x200f) &&
+           !(point >= 0x2028 && point <= 0x202e) && !(point >= 0x2060 && point <= 0x206f) &&
+           point != 0xfeff && point != 0x61c && !(point >= 0xe0000 && point <= 0xe007f);
 }
 
 void text_escape(struct buf *out, const char *data, size_t len)
 {
     const unsigned char *p = (const unsigned char *)data;
+    unsigned long point;
     size_t i = 0, n;
 
     while (i < len) {
@@ -89,14 +92,51 @@ void text_escape(struct buf *out, const char *data, size_t len)
             buf_addch(out, data[i++]);
             continue;
         }
-        n = p[i] >= 0x80 ? utf8_printable(p + i, len - i) : 0;
-        if (n) {
+        n = p[i] >= 0x80 ? utf8_decode(p + i, len - i, &point) : 0;
+        if (n && is_printable(point)) {
             buf_add(out, data + i, n);
             i += n;
         } else {
             buf_addf(out, "\\x%02x", p[i++]);
         }
     }
+}
+
+/* As UTF-16 has it: beyond 16 bits a pair of surrogates (RFC 8259 section 7). */
+static void add_json_escape(struct buf *out, unsigned long point)
+{
+    if (point >= 0x10000) {
+        point -= 0x10000;
+        buf_addf(out, "\\u%04lx", 0xd800 + (point >> 10));
+        point = 0xdc00 + (point & 0x3ff);
+    }
+    buf_addf(out, "\\u%04lx", point);
+}
+
+void text_json(struct buf *out, const char *data, size_t len)
+{
+    const unsigned char *p = (const unsigned char *)data, *end = p + len;
+    unsigned long point;
+    size_t n;
+
+    buf_addch(out, '"');
+    for (; p < end; p += n) {
+        point = *p;
+        n = *p < 0x80 ? 1 : utf8_decode(p, (size_t)(end - p), &point);
+        if (!n) {
+            point = 0xfffd;
+            n = 1;
+        } else if (*p == '"' || *p == '\\') {
+            buf_addch(out, '\\');
+            buf_addch(out, (char)*p);
+            continue;
+        } else if (*p < 0x80 ? *p >= 0x20 && *p != 0x7f : is_printable(point)) {
+            buf_add(out, p, n);
+            continue;
+        }
+        add_json_escape(out, point);
+    }
+    buf_addch(out, '"');
 }
 
 void text_mask(char *text, size_t len, const char *word)

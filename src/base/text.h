@@ -29,6 +29,10 @@ bool text_has_line_end(const char *text);
  * What has been escaped stays as it is when it is escaped again. */
 void text_escape(struct buf *out, const char *data, size_t len);
 
+/* Append LEN bytes as a JSON string in its quotes (RFC 8259 section 7), which is valid UTF-8: a byte
+ * that is no UTF-8 becomes U+FFFD, and what text_escape escapes is escaped here as \uNNNN. */
+void text_json(struct buf *out, const char *data, size_t len);
+
 /* Overwrite each WORD in LEN bytes of TEXT with asterisks. */
 void text_mask(char *text, size_t len, const char *word);
 

@@ -64,6 +64,7 @@ struct settings {
     /* What it says */
     int verbose;
     bool quiet, dry_run, help, version;
+    const char *report; /* "json", or NULL */
     /* What it does */
     const char *mode, *flush; /* sendmail's -b and -q, "" without a value; or NULL */
     bool init_aliases;

@@ -5,7 +5,6 @@
 
 #include <inttypes.h>
 #include <string.h>
-#include <unistd.h>
 
 static void add_text(struct buf *out, const char *text)
 {
@@ -143,29 +142,6 @@ static void add_envelope(struct buf *out, const struct envelope *envelope)
     buf_addch(out, '\n');
 }
 
-/* Bytes as they are, but on a terminal, which nothing in a message may drive. */
-static int print_text(const char *data, size_t len, struct err *e)
-{
-    const char *end = data + len, *lf;
-    struct buf shown;
-    int status;
-
-    if (!isatty(STDOUT_FILENO))
-        return report_print(data, len, e);
-    buf_init(&shown, SIZE_MAX);
-    while ((lf = memchr(data, '\n', (size_t)(end - data)))) {
-        text_escape(&shown, data, (size_t)(lf - data) - (lf > data && lf[-1] == '\r'));
-        buf_addch(&shown, '\n');
-        data = lf + 1;
-    }
-    text_escape(&shown, data, (size_t)(end - data));
-    status = buf_check(&shown, ERR_OS, "the message", e);
-    if (!status)
-        status = report_print(shown.data, shown.len, e);
-    buf_release(&shown);
-    return status;
-}
-
 static int print_message(struct message *message, struct err *e)
 {
     const char *data;
@@ -173,7 +149,7 @@ static int print_message(struct message *message, struct err *e)
     int more;
 
     while ((more = message_next(message, false, &data, &len, e)) > 0) {
-        if (print_text(data, len, e))
+        if (report_show(data, len, e))
             return -1;
     }
     return more;

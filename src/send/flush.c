@@ -98,9 +98,9 @@ static int go(const struct flush_request *request, struct courier *c, struct err
 
     if (status)
         return -1;
-    if (request->what == FLUSH_ONE && c->spool)
+    if (request->id && c->spool)
         return take_one(c, request->id, e);
-    if (request->what == FLUSH_ONE)
+    if (request->id)
         return err_set(e, ERR_NOINPUT, "no message '%s' in the queue", request->id);
     if (!c->spool)
         return 0;

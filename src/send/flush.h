@@ -11,17 +11,11 @@
 #include "send/link.h"
 #include "send/report.h"
 
-enum flush_what {
-    FLUSH_ALL, /* that is not held */
-    FLUSH_ONE  /* the message of the id, held or not */
-};
-
 struct flush_request {
     const struct layers *layers;
-    bool sendmail; /* called by that name */
-    enum flush_what what;
-    const char *id;
-    int64_t interval_ms; /* of FLUSH_ALL: 0, or what is due, again and again with such pauses */
+    bool sendmail;       /* called by that name */
+    const char *id;      /* of one message, held or not; NULL: all that are not held */
+    int64_t interval_ms; /* of all: 0, or what is due, again and again with such pauses */
 };
 
 /* Returns the exit status: 0 where nothing is left that could have been sent, 75 where something

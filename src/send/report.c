@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 /* A reply can have 64 KiB, each byte of which may take four to show. */
-enum { LINE_MAX_BYTES = 4 * REPLY_TEXT_MAX + 4096 };
+enum { LINE_MAX_BYTES = 4 * REPLY_TEXT_MAX + 4096, SHOWN_AT_ONCE = 65536 };
 
 void report_init(struct report *report, bool quiet, int verbose)
 {
@@ -43,8 +43,7 @@ static void finish_line(struct buf *line)
     buf_release(line);
 }
 
-/* The server's words on one line: its line ends become " | ". */
-static void add_words(struct buf *line, const char *text, size_t len)
+void report_words(struct buf *line, const char *text, size_t len)
 {
     const char *end = text + len, *lf;
 
@@ -73,7 +72,7 @@ static void add_reply(struct buf *line, int code, const char *text, size_t len)
     buf_addf(line, "%d", code);
     if (len)
         buf_addch(line, ' ');
-    add_words(line, text, len);
+    report_words(line, text, len);
 }
 
 static void on_event(void *ctx, const struct event *event)
@@ -251,4 +250,38 @@ int report_print(const char *text, size_t len, struct err *e)
     if (write_all(STDOUT_FILENO, text, len))
         return err_system(e, ERR_IO, errno, "standard output");
     return 0;
+}
+
+/* Print and clear what is to be shown. */
+static int print_shown(struct buf *shown, struct err *e)
+{
+    int status = buf_check(shown, ERR_OS, "the message", e);
+
+    if (!status)
+        status = report_print(shown->data, shown->len, e);
+    buf_clear(shown);
+    return status;
+}
+
+int report_show(const char *data, size_t len, struct err *e)
+{
+    const char *end = data + len, *lf;
+    struct buf shown;
+    int status = 0;
+
+    if (!isatty(STDOUT_FILENO))
+        return report_print(data, len, e);
+    buf_init(&shown, SIZE_MAX);
+    while (!status && (lf = memchr(data, '\n', (size_t)(end - data)))) {
+        text_escape(&shown, data, (size_t)(lf - data) - (lf > data && lf[-1] == '\r'));
+        buf_addch(&shown, '\n');
+        data = lf + 1;
+        if (shown.len >= SHOWN_AT_ONCE)
+            status = print_shown(&shown, e);
+    }
+    text_escape(&shown, data, (size_t)(end - data));
+    if (!status)
+        status = print_shown(&shown, e);
+    buf_release(&shown);
+    return status;
 }

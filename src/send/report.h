@@ -1,7 +1,8 @@
 /* report.h: what the user is told, and the exit status.
  *
- * The only place that prints. Everything goes to stderr, a line at a time, each in one write, so
- * that lines of several processes do not mix. Whatever a server or a file said is escaped. */
+ * The only place that prints. Everything but what was asked for goes to stderr, a line at a time,
+ * each in one write, so that lines of several processes do not mix. Whatever a server or a file
+ * said is escaped. */
 #ifndef SEND_REPORT_H
 #define SEND_REPORT_H
 
@@ -44,7 +45,14 @@ void report_kept(const struct report *report, const char *id, size_t count, bool
  * is worth another try, else that of a refusal, else 0. */
 int report_exit_status(const struct envelope *envelope, const struct err *e);
 
-/* Write TEXT to stdout. -1 with ERR_IO. For --help and --version. */
+/* Append the words of a server on one line, escaped: line ends in them become " | ". */
+void report_words(struct buf *line, const char *text, size_t len);
+
+/* Write TEXT to stdout, for what is asked for: --help, a list, a message. -1 with ERR_IO. */
 int report_print(const char *text, size_t len, struct err *e);
+
+/* The same for bytes of others: on a terminal, which nothing in them may drive, their lines are
+ * escaped; elsewhere they go as they are. -1 with ERR_OS too. */
+int report_show(const char *data, size_t len, struct err *e);
 
 #endif

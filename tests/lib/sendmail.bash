@@ -5,7 +5,7 @@
 # Makes $names, a folder of links to the program, whose queue is the test's own.
 make_names() {
     local name
-    export SMTPSEND_QUEUE_DIR=$BATS_TEST_TMPDIR/queue
+    export SMTPSEND_QUEUE_DIR=${SMTPSEND_QUEUE_DIR:-$BATS_TEST_TMPDIR/queue}
     names=$BATS_TEST_TMPDIR/names
     mkdir "$names"
     for name in sendmail send-mail mailq newaliases; do

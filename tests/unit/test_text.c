@@ -1,4 +1,5 @@
-/* test_text.c: escaping, base64, durations, numbers, points in time, and words without the locale. */
+/* test_text.c: escaping, JSON strings, base64, durations, numbers, points in time, and words
+ * without the locale. */
 #include "tap.h"
 
 #include "base/text.h"
@@ -127,6 +128,41 @@ static void hidden_marks(void)
     same_text(out.data, "\xe2\x80\x90\xe2\x80\xa6\xe2\x81\xb0",
               "their harmless neighbours are not");
     buf_release(&out);
+}
+
+/* A string of JSON, whatever the bytes are. */
+static void json(void)
+{
+    static const struct pair pairs[] = {
+        {BYTES(""), "\"\""},
+        {BYTES("plain text ~!/"), "\"plain text ~!/\""},
+        {BYTES("a \"word\" c:\\dir"), "\"a \\\"word\\\" c:\\\\dir\""},
+        {BYTES("\n\t\x1b\x7f\0"), "\"\\u000a\\u0009\\u001b\\u007f\\u0000\""},
+        {BYTES("gr\xc3\xbc\xf0\x9f\x98\x80"), "\"gr\xc3\xbc\xf0\x9f\x98\x80\""},
+        /* C1 controls, and marks that hide text or reorder it */
+        {BYTES("\xc2\x9b"), "\"\\u009b\""},
+        {BYTES("\xe2\x80\xae"), "\"\\u202e\""},
+        {BYTES("\xf3\xa0\x81\x81"), "\"\\udb40\\udc41\""},
+        /* no UTF-8: stray, cut, overlong, a surrogate, beyond Unicode */
+        {BYTES("\xff"), "\"\\ufffd\""},
+        {BYTES("\xe2\x82"), "\"\\ufffd\\ufffd\""},
+        {BYTES("\xc3(\xa9"), "\"\\ufffd(\\ufffd\""},
+        {BYTES("\xc0\xaf"), "\"\\ufffd\\ufffd\""},
+        {BYTES("\xed\xa0\x80"), "\"\\ufffd\\ufffd\\ufffd\""},
+        {BYTES("\xf4\x90\x80\x80"), "\"\\ufffd\\ufffd\\ufffd\\ufffd\""},
+    };
+    struct buf out;
+    size_t i;
+
+    for (i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+        char *in = exact(pairs[i].in, pairs[i].len);
+
+        buf_init(&out, 4096);
+        text_json(&out, in, pairs[i].len);
+        same_text(out.data, pairs[i].want, "as JSON");
+        buf_release(&out);
+        free(in);
+    }
 }
 
 static void check_base64(const char *plain, size_t len, const char *coded)
@@ -363,6 +399,7 @@ int main(void)
 {
     escapes();
     hidden_marks();
+    json();
     base64();
     durations();
     numbers();

@@ -1,0 +1,32 @@
+/* task.h: what a run is to do, by the name that it was called by and its command line. */
+#ifndef CONF_TASK_H
+#define CONF_TASK_H
+
+#include "conf/assignments.h"
+
+enum task_kind {
+    TASK_SEND,
+    TASK_DRY_RUN,
+    TASK_SERVE,      /* -bs */
+    TASK_FLUSH,      /* -q */
+    TASK_RETRY,      /* --queue-retry */
+    TASK_LOOK_AFTER, /* -bp, and what is done to one message of the queue */
+    TASK_HELP,
+    TASK_VERSION,
+    TASK_NOTHING
+};
+
+struct task {
+    enum task_kind kind;
+    int64_t interval_ms; /* of TASK_FLUSH: the pause between its passes; 0: there is one */
+};
+
+/* True when NAME is one of those that sendmail has. */
+bool task_is_sendmail(const char *name);
+
+/* Find out. NAME is without its path, WORDS are the command line whose merged settings S are. -1 with
+ * ERR_USAGE: what was asked for excludes each other, or is not to be had here. */
+int task_choose(struct task *task, const char *name, const struct settings *s,
+                const struct assignments *words, bool has_recipients, struct err *e);
+
+#endif
