@@ -118,11 +118,15 @@ static int send_message(struct program *p, bool dry_run)
 /* The client names sender and recipients. */
 static int serve(struct program *p)
 {
+    const struct serve_request request = {.layers = &p->layers,
+                                          .in = STDIN_FILENO,
+                                          .out = STDOUT_FILENO,
+                                          .sendmail = p->sendmail};
     struct err e = ERR_INIT;
     int status;
 
     if (!*p->recipients)
-        return serve_run(&p->layers, STDIN_FILENO, STDOUT_FILENO, &p->report);
+        return serve_run(&request, &p->report);
     err_set(&e, ERR_USAGE, "-bs takes its recipients from the client, not as arguments");
     err_at(&e, STAGE_CONFIG);
     report_error(&p->report, &e, NULL);

@@ -2,6 +2,8 @@
 
 #include "base/text.h"
 #include "conf/places.h"
+#include "send/local.h"
+#include "smtp/extensions.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -10,7 +12,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PATH_BYTES = 4096, FIRST_PAUSE = 5 * 60, LONGEST_PAUSE = 4 * 60 * 60 };
+enum {
+    PATH_BYTES = 4096,
+    NOTIFY_BYTES = 64,
+    TRACE_BYTES = 2048,
+    FIRST_PAUSE = 5 * 60,
+    LONGEST_PAUSE = 4 * 60 * 60
+};
 
 enum queue_mode queue_mode(const struct settings *s, bool sendmail)
 {
@@ -53,8 +61,9 @@ enum prospect queue_prospect(const struct err *e)
     case ERR_NOPERM:
     case ERR_NOHOST:
         return PROSPECT_RETRY;
-    case ERR_UNAVAILABLE:
-        return e->stage >= STAGE_MAIL ? PROSPECT_NONE : PROSPECT_RETRY;
+    case ERR_UNAVAILABLE: /* of the message: it is too long for the server */
+        return e->stage >= STAGE_MAIL || e->stage == STAGE_MESSAGE ? PROSPECT_NONE
+                                                                   : PROSPECT_RETRY;
     case ERR_OS: /* no descriptors, no memory: while it was being sent */
         return e->stage >= STAGE_CONNECT ? PROSPECT_RETRY : PROSPECT_UNKNOWN;
     case ERR_DATA:
@@ -113,8 +122,11 @@ int64_t queue_next_try(int64_t now, int64_t attempts)
 /* ---- keeping ---- */
 
 /* Whether R is to be kept. Those that were held back for another's sake share his lot. */
-static bool is_kept(const struct recipient *r, const struct err *failure)
+static bool is_kept(const struct keeping *k, const struct recipient *r,
+                    const struct err *failure)
 {
+    if (r->notify != k->notify)
+        return false;
     switch ((enum delivery)r->delivery) {
     case DELIVERY_WAITING:
     case DELIVERY_ACCEPTED:
@@ -142,12 +154,15 @@ static int describe(struct queue_envelope *q, const struct keeping *k, struct er
     const struct settings *s = k->settings;
     bool failed = false,
          known = s->body && (text_same(s->body, "7bit") || text_same(s->body, "8bitmime"));
+    struct buf notify;
 
+    buf_init(&notify, NOTIFY_BYTES);
+    extensions_notify_text(k->notify, &notify);
     q->created = (int64_t)time(NULL);
     copy(&q->account, k->account, &failed);
     copy(&q->reverse_path, k->envelope->reverse_path, &failed);
     copy(&q->body, known ? s->body : NULL, &failed);
-    copy(&q->notify, s->notify, &failed);
+    copy(&q->notify, k->notify ? notify.data : s->notify, &failed);
     copy(&q->ret, s->dsn_return, &failed);
     copy(&q->envid, s->envid, &failed);
     copy(&q->priority, s->priority, &failed);
@@ -156,7 +171,9 @@ static int describe(struct queue_envelope *q, const struct keeping *k, struct er
     q->hold_for_ms = s->hold_for_ms;
     q->require_tls = s->require_tls;
     q->require_all = k->envelope->require_all;
-    q->uid = k->uid;
+    q->uid = k->peer ? k->peer->uid : -1;
+    failed = failed || notify.failed;
+    buf_release(&notify);
     return failed ? err_set(e, ERR_OS, "no memory for an envelope") : 0;
 }
 
@@ -189,8 +206,8 @@ static int add_recipients(struct queue_envelope *q, const struct keeping *k,
     for (i = 0; i < count; i++) {
         const struct recipient *r = &envelope->recipients[i];
 
-        if (is_kept(r, failure) && (queue_envelope_add(q, r->address, e) ||
-                                    explain(&q->recipients[q->count - 1], r, failure, e)))
+        if (is_kept(k, r, failure) && (queue_envelope_add(q, r->address, e) ||
+                                       explain(&q->recipients[q->count - 1], r, failure, e)))
             return -1;
     }
     q->attempts = failure ? 1 : 0;
@@ -211,6 +228,25 @@ static int write_bytes(int fd, const char *data, size_t len, struct err *e)
         }
     }
     return 0;
+}
+
+/* Where it came from, above all that the message has; only now its id is known. */
+static int write_trace(const struct keeping *k, int64_t when, int fd, struct err *e)
+{
+    struct local local;
+    struct buf field;
+    int status;
+
+    if (!k->peer)
+        return 0;
+    local_init(&local, k->settings);
+    buf_init(&field, TRACE_BYTES);
+    status = peer_trace(k->peer, local_host(&local), k->id, when, &field, e);
+    if (!status)
+        status = write_bytes(fd, field.data, field.len, e);
+    buf_release(&field);
+    local_release(&local);
+    return status;
 }
 
 /* The message in wire form, from its beginning. */
@@ -237,7 +273,7 @@ static void mark_kept(struct keeping *k, const struct err *failure)
     for (i = 0; i < envelope->count; i++) {
         struct recipient *r = &envelope->recipients[i];
 
-        if (is_kept(r, failure))
+        if (is_kept(k, r, failure))
             r->delivery = DELIVERY_QUEUED;
     }
 }
@@ -252,7 +288,7 @@ static int put(struct keeping *k, struct spool *spool, struct queue_envelope *q,
     if (spool_begin(spool, &draft, &fd, e))
         return -1;
     memcpy(k->id, spool_draft_id(draft), sizeof(k->id));
-    if (!write_message(k->message, fd, e))
+    if (!write_trace(k, q->created, fd, e) && !write_message(k->message, fd, e))
         return spool_commit(draft, q, due, e);
     spool_abandon(draft);
     return -1;

@@ -5,6 +5,7 @@
 
 #include "conf/settings.h"
 #include "mail/message.h"
+#include "send/peer.h"
 #include "send/spool.h"
 #include "smtp/envelope.h"
 
@@ -46,16 +47,18 @@ struct keeping {
     const struct settings *settings; /* what is asked of the delivery is theirs */
     const char *account;             /* its name, or NULL */
     bool sendmail;
-    int64_t uid;             /* of who handed it in over a Unix socket, or -1 */
+    const struct peer *peer; /* who handed it in over a Unix socket, or NULL */
     struct message *message; /* mended */
     struct envelope *envelope;
-    size_t kept;                  /* out: recipients */
+    unsigned notify; /* only the recipients with this in theirs; 0: those without */
+    size_t kept;     /* out: recipients */
     char id[QUEUE_ID_LENGTH + 1]; /* out, where there are any */
 };
 
 /* Keep the message for the recipients that FAILURE left undecided, if that may pass, and those that
  * were refused for now; FAILURE NULL: for all that wait. They are DELIVERY_QUEUED afterwards. 0,
- * once it is durably in the queue or nobody is to be kept; -1: the envelope is as before. */
+ * once it is durably in the queue or nobody is to be kept; -1: the envelope is as before. A peer's
+ * message gets a Received field. */
 int queue_keep(struct keeping *k, const struct err *failure, struct err *e);
 
 #endif

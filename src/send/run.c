@@ -213,7 +213,6 @@ static void keep(struct run *run, struct keeping *k, struct err *failure, struct
     *k = (struct keeping){.settings = run->job->settings,
                           .account = run->account ? run->account->name : NULL,
                           .sendmail = run->request->sendmail,
-                          .uid = -1,
                           .message = run->message,
                           .envelope = &run->envelope};
     (void)queue_keep(k, always ? NULL : failure, e);

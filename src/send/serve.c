@@ -1,6 +1,7 @@
 #include "send/serve.h"
 
 #include "base/host.h"
+#include "send/answer.h"
 #include "send/client.h"
 #include "send/relay.h"
 
@@ -76,7 +77,7 @@ static void take_message(struct serve *s)
     if (!status) {
         relay_message(s->relay, message, &s->answer);
     } else if (!client_skip_data(&s->client)) {
-        relay_explain(&s->answer, e.kind == ERR_DATA ? "554 5.6.0" : "452 4.3.1", &e);
+        answer_error(&s->answer, e.kind == ERR_DATA ? "554 5.6.0" : "452 4.3.1", &e);
         report_error(s->report, &e, NULL);
     }
     if (s->client.trouble == TROUBLE_NONE)
@@ -224,23 +225,28 @@ static bool is_stderr(int out)
            a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-int serve_run(const struct layers *layers, int in, int out, struct report *report)
+int serve_run(const struct serve_request *request, struct report *report)
 {
     struct serve s = {.report = report};
+    struct peer peer;
+    const struct relay_request wishes = {.layers = request->layers,
+                                         .peer = peer_find(&peer, request->in) ? &peer : NULL,
+                                         .sendmail = request->sendmail};
     struct err e = ERR_INIT;
     int64_t timeout_ms;
     int status;
 
-    s.relay = relay_new(layers, report, &e);
+    s.relay = relay_new(&wishes, report, &e);
     if (!s.relay) {
         report_error(report, &e, NULL);
         status = err_exit_status(e.kind);
         err_release(&e);
         return status;
     }
-    report->quiet = report->quiet || is_stderr(out);
+    report->quiet = report->quiet || is_stderr(request->out);
     timeout_ms = relay_timeout_ms(s.relay);
-    client_init(&s.client, in, out, timeout_ms < 0 ? idle_ms : timeout_ms, relay_run(s.relay));
+    client_init(&s.client, request->in, request->out, timeout_ms < 0 ? idle_ms : timeout_ms,
+                relay_run(s.relay));
     reply_init(&s.answer);
     buf_init(&s.host, NAME_MAX_BYTES);
     own_name(&s.host);

@@ -23,6 +23,7 @@ struct recipient {
     unsigned char delivery; /* enum delivery */
     unsigned char kind;     /* enum err_kind: why it failed; ERR_TEMPORARY: worth a retry */
     unsigned char stage;    /* enum stage: at which command */
+    unsigned char notify;   /* NOTIFY_* asked for this one alone; 0: as for all */
 };
 
 struct envelope {

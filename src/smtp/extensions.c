@@ -212,19 +212,26 @@ unsigned extensions_notify_bit(const char *word, size_t len)
     return 0;
 }
 
-void extensions_rcpt(const struct session *s, const struct extensions *x, struct buf *out)
+void extensions_notify_text(unsigned notify, struct buf *out)
 {
-    const char *separator = " NOTIFY=";
+    const char *separator = "";
     size_t i;
 
-    if (!offers(s, CAP_DSN))
-        return;
     for (i = 0; i < NOTIFY_WORDS; i++) {
-        if (x->notify & notify_words[i].bit) {
+        if (notify & notify_words[i].bit) {
             buf_addf(out, "%s%s", separator, notify_words[i].word);
             separator = ",";
         }
     }
+}
+
+void extensions_rcpt(const struct session *s, const struct extensions *x, struct buf *out)
+{
+    if (!offers(s, CAP_DSN))
+        return;
+    if (x->notify)
+        buf_addstr(out, " NOTIFY=");
+    extensions_notify_text(x->notify, out);
     if (x->orcpt)
         buf_addf(out, " ORCPT=%s", x->orcpt);
 }

@@ -13,6 +13,7 @@ enum { ENVID_MAX = 100 }; /* characters before they are encoded (RFC 3461 sectio
 
 /* RFC 3461 section 4.1. */
 enum { NOTIFY_NEVER = 1, NOTIFY_SUCCESS = 2, NOTIFY_FAILURE = 4, NOTIFY_DELAY = 8 };
+enum { NOTIFY_ALL = NOTIFY_NEVER | NOTIFY_SUCCESS | NOTIFY_FAILURE | NOTIFY_DELAY };
 
 struct extensions {
     unsigned notify;        /* NOTIFY_*; 0: the server's default */
@@ -37,6 +38,9 @@ struct extensions {
 
 /* The bit of a word of -N or NOTIFY= (LEN bytes, any case), or 0. */
 unsigned extensions_notify_bit(const char *word, size_t len);
+
+/* Append the words of NOTIFY, with commas between them. */
+void extensions_notify_text(unsigned notify, struct buf *out);
 
 /* Check what ENVELOPE and X need against what the server of S offers. */
 int extensions_check(const struct session *s, const struct extensions *x,
