@@ -121,6 +121,7 @@ UNITS        := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_MAIN))
 FUZZERS      := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(FUZZ_MAIN))
 PROGRAM      := $(BUILD)/smtpsend
 TESTSERVER   := $(BUILD)/testserver
+INJECTORS    := $(BUILD)/inject/kill_at $(BUILD)/inject/fault.so
 COMPLETIONS  := $(addprefix $(BUILD)/completions/,smtpsend.bash _smtpsend smtpsend.fish)
 MAN          := $(call sources,man/*.[1-9])
 DOCS         := $(call sources,README* NEWS* COPYING)
@@ -134,9 +135,9 @@ quiet = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$(patsubst $(BUILD)/obj/%,%,$@)
 .SECONDARY:
 
 all: $(if $(FUZZ),$(FUZZERS),$(PROGRAM) $(COMPLETIONS))
-testserver: $(TESTSERVER)
+testserver: $(TESTSERVER) $(INJECTORS)
 unit: $(UNITS)
-objects: $(SRC_OBJ) $(SERVER_OBJ)
+objects: $(SRC_OBJ) $(SERVER_OBJ) $(INJECTORS)
 completions: $(COMPLETIONS)
 
 # The commands themselves are something that objects depend on: changed flags rebuild.
@@ -164,6 +165,16 @@ $(PROGRAM): $(SRC_OBJ)
 $(TESTSERVER): $(SERVER_OBJ)
 	$(call quiet,LINK)$(LINK) -pthread -o $@ $^ $(GNUTLS_LIBS) $(GSASL_LIBS)
 
+$(BUILD)/inject/kill_at: $(BUILD)/obj/tests/inject/kill_at.o
+	@mkdir -p $(@D)
+	$(call quiet,LINK)$(LINK) -o $@ $^
+
+# Other programs load it: nothing of a variant is in it.
+$(BUILD)/inject/fault.so: $(srcdir)/tests/inject/fault.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call quiet,LINK)$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CPPFLAGS) $(CFLAGS) -fPIC -shared \
+		$(LDFLAGS) -o $@ $< -ldl
+
 $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(UNIT_LIB_OBJ) $(LIB_OBJ)
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(LINK) -o $@ $^ $(POPT_LIBS) $(SYSTEM_LIBS)
@@ -181,11 +192,12 @@ $(FUZZERS): $(BUILD)/%: $(BUILD)/obj/tests/fuzz/%.o $(FUZZ_LIB_OBJ) $(LIB_OBJ)
 	$(call quiet,LINK)$(LINK) -fsanitize=fuzzer -o $@ $^ $(POPT_LIBS) $(SYSTEM_LIBS)
 endif
 
--include $(patsubst %.o,%.d,$(SRC_OBJ) $(SERVER_OBJ) $(call objects,$(UNIT_SRC) $(FUZZ_SRC)))
+-include $(patsubst %.o,%.d,$(SRC_OBJ) $(SERVER_OBJ) $(call objects,$(UNIT_SRC) $(FUZZ_SRC)) \
+	$(BUILD)/obj/tests/inject/kill_at.o)
 
 # ---- tests ----
 TESTS ?=
-check: $(PROGRAM) $(COMPLETIONS) $(TESTSERVER) $(UNITS)
+check: $(PROGRAM) $(COMPLETIONS) $(TESTSERVER) $(INJECTORS) $(UNITS)
 	@SMTPSEND=$(abspath $(PROGRAM)) TESTSERVER=$(abspath $(TESTSERVER)) \
 		SMTPSEND_SAN='$(SAN)' V=$(V) \
 		$(srcdir)/tests/run $(addprefix --unit ,$(UNITS)) -- $(TESTS)
