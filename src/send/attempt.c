@@ -147,8 +147,7 @@ static int record(const struct attempt *a, struct queued_recipient *q,
         return note(q, 0, none, STAGE_RCPT, "held back, since another was refused", e);
     case DELIVERY_WAITING:
     case DELIVERY_ACCEPTED:
-        return note_failure(q, failure,
-                            maybe ? " (the server may have accepted the message)" : "", e);
+        return note_failure(q, failure, maybe ? QUEUE_UNSURE : "", e);
     case DELIVERY_QUEUED:
         break;
     }

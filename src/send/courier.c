@@ -2,6 +2,7 @@
 
 #include "send/accounts.h"
 #include "send/attempt.h"
+#include "send/identity.h"
 #include "send/queue.h"
 #include "send/returns.h"
 
@@ -28,7 +29,7 @@ struct errand {
     struct spool_entry *entry;
     struct queue_envelope *queued; /* the entry's */
     const struct config_part *account;
-    struct link *link; /* NULL: there is none to be had */
+    struct link *link; /* of the account; NULL: there is none to be had */
     int64_t now;
     bool asked; /* for by the user */
     bool tells; /* see struct returns */
@@ -110,25 +111,25 @@ static void choose_account(const struct courier *c, struct errand *x)
         x->account = &unknown;
 }
 
-/* The link of that account, ready; else it is down. */
+/* The link of that account, ready; else the account is down. What it says of the message's time and
+ * its postmaster holds all the same. */
 static void find_link(struct courier *c, struct errand *x)
 {
     struct err why = ERR_INIT;
-    struct link *link = NULL;
 
     choose_account(c, x);
-    if (find_down(c, x->account))
-        return;
     if (x->account == &unknown) {
         err_set(&why, ERR_CONFIG, "the config has no account '%.60s' any more",
                 x->queued->account);
         err_at(&why, STAGE_QUEUE);
     } else {
-        link = links_find(&c->links, x->account, &why);
+        x->link = links_find(&c->links, x->account, &why);
     }
-    if (link && !link_arm(link, &c->sink, &why))
-        x->link = link;
-    else
+    /* Who sent another message is not asked for the password of this one. */
+    if (c->brief && x->link && !x->link->armed &&
+        identity_asks(&x->link->job, x->link->password))
+        return;
+    if (!find_down(c, x->account) && (!x->link || link_arm(x->link, &c->sink, &why)))
         put_down(c, x->account, &why);
     err_release(&why);
 }
@@ -211,6 +212,13 @@ static bool send(struct courier *c, struct errand *x)
     return tried;
 }
 
+/* Whether what failed for the account is to be written down for the message too: its sender hears of
+ * it now. */
+static bool is_time_to_tell(const struct courier *c, const struct errand *x)
+{
+    return x->now >= expires(c, x) || returns_delay_is_due(x->queued, x->now);
+}
+
 /* Send, where that can be. True: the envelope has changed. */
 static bool go(struct courier *c, struct errand *x)
 {
@@ -219,9 +227,9 @@ static bool go(struct courier *c, struct errand *x)
 
     find_link(c, x);
     down = find_down(c, x->account);
-    if (!down && x->link)
+    if (!down && x->link && x->link->armed)
         return send(c, x);
-    if (!down || queue_prospect(&down->why) == PROSPECT_UNKNOWN || x->now < expires(c, x))
+    if (!down || queue_prospect(&down->why) == PROSPECT_UNKNOWN || !is_time_to_tell(c, x))
         return false;
     if (attempt_record_all(x->queued, &down->why, &e))
         complain(c, &e);
@@ -265,7 +273,7 @@ static bool tell_senders(struct courier *c, struct errand *x, bool *made)
     struct buf address;
     struct returns r = {.spool = c->spool,
                         .entry = x->entry,
-                        .host = local_host(&c->local),
+                        .local = &c->local,
                         .now = x->now,
                         .expires = expires(c, x),
                         .tells = x->tells};
@@ -416,7 +424,6 @@ void courier_end_pass(struct courier *c)
     links_release(&c->links);
     forget_down(c);
     c->noticed = false;
-    c->links.run = deadline_in(c->settings.deadline_ms);
 }
 
 int courier_status(const struct courier *c)

@@ -45,7 +45,7 @@ void courier_take(struct courier *c, const struct spool_name *name);
  * it. */
 bool courier_retry(struct courier *c, const struct spool_name *name);
 
-/* Close the sessions; accounts that failed are tried again then, and --deadline begins anew. */
+/* Close the sessions; accounts that failed are tried again then. */
 void courier_end_pass(struct courier *c);
 
 /* The exit status of all that was done. */

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 enum {
@@ -24,14 +25,18 @@ static void stop(int signal)
     stopped = 1;
 }
 
-/* The next one of them kills, which does no harm. */
+/* The next one of them kills, which does no harm. One that is ignored (nohup) stays so. */
 static void catch_signals(void)
 {
+    static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
     const struct sigaction action = {.sa_handler = stop, .sa_flags = (int)SA_RESETHAND};
+    struct sigaction before;
+    size_t i;
 
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGHUP, &action, NULL);
+    for (i = 0; i < sizeof(signals) / sizeof(*signals); i++) {
+        if (!sigaction(signals[i], NULL, &before) && before.sa_handler != SIG_IGN)
+            sigaction(signals[i], &action, NULL);
+    }
 }
 
 static bool is_due(const struct spool_name *name, int64_t now)
@@ -106,11 +111,15 @@ static int go(const struct flush_request *request, struct courier *c, struct err
         return 0;
     do {
         status = pass(c, request->interval_ms > 0, e);
-        if (!status && c->noticed)
+        while (!status && c->noticed) {
+            c->noticed = false;
             status = pass(c, true, e); /* what senders are to hear need not wait for the next */
+        }
         courier_end_pass(c);
-        if (request->interval_ms > 0 && !stopped)
+        if (request->interval_ms > 0 && !stopped) {
             rest(request->interval_ms);
+            c->links.run = deadline_in(c->settings.deadline_ms); /* each pass has its own */
+        }
     } while (!status && request->interval_ms > 0 && !stopped);
     return status;
 }
@@ -139,13 +148,30 @@ int flush_run(const struct flush_request *request, struct report *report)
 
 /* ---- behind a message ---- */
 
-void behind_look(struct behind *behind, const struct settings *settings, bool sendmail)
+/* Options that say which way a message goes, or as whom, say it of that one alone. */
+static bool is_steered(const struct layers *layers)
+{
+    size_t i;
+
+    for (i = 0; i < layers->words.count; i++) {
+        const char *group = layers->words.at[i].origin.row->group;
+
+        if (!strcmp(group, "Where to") || !strcmp(group, "Who"))
+            return true;
+    }
+    return false;
+}
+
+void behind_look(struct behind *behind, const struct layers *layers,
+                 const struct settings *settings, bool sendmail)
 {
     int64_t now = (int64_t)time(NULL);
     struct err unsaid = ERR_INIT;
     size_t count = 0, i;
 
     *behind = (struct behind){0};
+    if (is_steered(layers))
+        return;
     if (!queue_open(&behind->spool, settings, sendmail, false, &unsaid) && behind->spool)
         (void)spool_list(behind->spool, BEHIND_LOOK, &behind->names, &count, &unsaid);
     for (i = 0; i < count && behind->count < BEHIND_MOST; i++) {
@@ -157,20 +183,24 @@ void behind_look(struct behind *behind, const struct settings *settings, bool se
 
 void behind_send(struct behind *behind, struct links *links, struct report *report)
 {
+    struct layers layers = *links->layers;
+    struct report own = *report;
     struct courier c;
     struct err unsaid = ERR_INIT;
     size_t i;
 
-    if (!courier_init(&c, links->layers, report, &unsaid)) {
-        c.links = *links; /* and back, with those that were made meanwhile */
+    layers.words = (struct assignments){0}; /* of the message before them */
+    if (!courier_init(&c, &layers, &own, &unsaid)) {
+        own = *report;    /* what is said goes by those all the same */
+        c.links = *links; /* which end here: what their sessions say goes by our sink */
+        c.links.layers = &layers;
+        links->first = NULL;
         c.spool = behind->spool;
         c.brief = true;
         for (i = 0; i < behind->count && !c.down; i++)
             courier_take(&c, &behind->names[i]);
-        *links = c.links;
-        c.links = (struct links){0};
-        courier_release(&c);
     }
+    courier_release(&c);
     err_release(&unsaid);
 }
 

@@ -34,11 +34,14 @@ struct behind {
     size_t count;
 };
 
-/* A queue that can't be looked at is one with nothing due. */
-void behind_look(struct behind *behind, const struct settings *settings, bool sendmail);
+/* A queue that can't be looked at is one with nothing due; nor is anything where the command line
+ * says by which server, or as whom, the message before goes. SETTINGS are that one's. */
+void behind_look(struct behind *behind, const struct layers *layers,
+                 const struct settings *settings, bool sendmail);
 
-/* Send those, LINKS having the session of the message before them; stops where a server can't be
- * reached. What does not go stays for another time, and is told of to who watches only. */
+/* Send those as the config and the environment say, LINKS having the session of the message before
+ * them; they are released. Stops where a server can't be reached. What does not go stays for another
+ * time, and is told of to who watches only. */
 void behind_send(struct behind *behind, struct links *links, struct report *report);
 
 void behind_release(struct behind *behind);

@@ -187,6 +187,12 @@ static bool wants_password(const struct job *job, const struct secret *taken)
            (!other || password_is_configured(job->settings, taken));
 }
 
+bool identity_asks(const struct job *job, const struct secret *taken)
+{
+    return job->authenticates && wants_password(job, taken) &&
+           !password_is_configured(job->settings, taken) && !token_is_configured(job->settings);
+}
+
 int identity_arm(struct job *job, struct secret **taken, struct err *e)
 {
     if (!job->authenticates)

@@ -17,6 +17,9 @@ int identity_find(struct job *job, struct err *e);
  * SMTPSEND_PASSWORD held, or NULL; the job takes it. -1 with ERR_NOPERM and kin. */
 int identity_arm(struct job *job, struct secret **taken, struct err *e);
 
+/* True where identity_arm would ask for a password on the terminal. */
+bool identity_asks(const struct job *job, const struct secret *taken);
+
 void identity_release(struct job *job);
 
 #endif

@@ -66,12 +66,14 @@ enum prospect queue_prospect(const struct err *e)
                                                                    : PROSPECT_RETRY;
     case ERR_OS: /* no descriptors, no memory: while it was being sent */
         return e->stage >= STAGE_CONNECT ? PROSPECT_RETRY : PROSPECT_UNKNOWN;
+    case ERR_NOINPUT: /* the file of a password, a key, a trust anchor: a home is not mounted */
+        return e->stage == STAGE_TLS || e->stage == STAGE_AUTH ? PROSPECT_RETRY
+                                                               : PROSPECT_UNKNOWN;
     case ERR_DATA:
     case ERR_NOUSER:
         return PROSPECT_NONE;
     case ERR_NONE:
     case ERR_USAGE:
-    case ERR_NOINPUT:
     case ERR_INTERNAL:
     case ERR_CANTCREATE:
     case ERR_IO:
@@ -177,9 +179,26 @@ static int describe(struct queue_envelope *q, const struct keeping *k, struct er
     return failed ? err_set(e, ERR_OS, "no memory for an envelope") : 0;
 }
 
+/* What failed for a recipient whom the server did not decide on. */
+static void tell_failure(struct queued_recipient *q, const struct err *failure, bool unsure,
+                         bool *failed)
+{
+    struct buf said;
+
+    buf_init(&said, SIZE_MAX);
+    buf_addf(&said, "%s%s", failure->said ? failure->said : failure->message,
+             unsure ? QUEUE_UNSURE : "");
+    q->code = failure->code;
+    q->enhanced = failure->enhanced;
+    q->stage = failure->stage;
+    copy(&q->said, said.data, failed);
+    *failed = *failed || said.failed;
+    buf_release(&said);
+}
+
 /* What was last said of a recipient that is kept. */
-static int explain(struct queued_recipient *q, const struct recipient *r,
-                   const struct err *failure, struct err *e)
+static int explain(struct queued_recipient *q, const struct keeping *k,
+                   const struct recipient *r, const struct err *failure, struct err *e)
 {
     bool failed = false;
 
@@ -188,11 +207,9 @@ static int explain(struct queued_recipient *q, const struct recipient *r,
         q->enhanced = r->enhanced;
         q->stage = (enum stage)r->stage;
         copy(&q->said, r->said, &failed);
-    } else if (failure) {
-        q->code = failure->code;
-        q->enhanced = failure->enhanced;
-        q->stage = failure->stage;
-        copy(&q->said, failure->said ? failure->said : failure->message, &failed);
+    } else if (failure && failure->kind != ERR_NONE) {
+        tell_failure(q, failure, k->maybe_accepted && r->delivery == DELIVERY_ACCEPTED,
+                     &failed);
     }
     return failed ? err_set(e, ERR_OS, "no memory for an envelope") : 0;
 }
@@ -207,7 +224,7 @@ static int add_recipients(struct queue_envelope *q, const struct keeping *k,
         const struct recipient *r = &envelope->recipients[i];
 
         if (is_kept(k, r, failure) && (queue_envelope_add(q, r->address, e) ||
-                                       explain(&q->recipients[q->count - 1], r, failure, e)))
+                                       explain(&q->recipients[q->count - 1], k, r, failure, e)))
             return -1;
     }
     q->attempts = failure ? 1 : 0;

@@ -42,6 +42,9 @@ bool queue_is_lost(const struct envelope *envelope);
  * minutes, then twice as long each time up to 4 hours, a fifth more or less. */
 int64_t queue_next_try(int64_t now, int64_t attempts);
 
+/* What is said of a recipient behind the reason why the reply that decides on him never came. */
+#define QUEUE_UNSURE " (the server may have accepted the message)"
+
 /* What is to be kept. */
 struct keeping {
     const struct settings *settings; /* what is asked of the delivery is theirs */
@@ -50,8 +53,9 @@ struct keeping {
     const struct peer *peer; /* who handed it in over a Unix socket, or NULL */
     struct message *message; /* mended */
     struct envelope *envelope;
-    unsigned notify; /* only the recipients with this in theirs; 0: those without */
-    size_t kept;     /* out: recipients */
+    bool maybe_accepted; /* see struct transaction_result */
+    unsigned notify;     /* only the recipients with this in theirs; 0: those without */
+    size_t kept;         /* out: recipients */
     char id[QUEUE_ID_LENGTH + 1]; /* out, where there are any */
 };
 

@@ -63,7 +63,6 @@ static int tell(struct returns *r, enum bounce_kind kind, enum queued_state stat
     struct bounce bounce = {.kind = kind,
                             .envelope = &r->entry->envelope,
                             .to = to,
-                            .host = r->host,
                             .now = r->now,
                             .attempted = r->now,
                             .expires = r->expires,
@@ -72,8 +71,10 @@ static int tell(struct returns *r, enum bounce_kind kind, enum queued_state stat
     int status = pick(bounce.envelope, state, &indexes, &bounce.count, e);
 
     bounce.recipients = indexes;
-    if (!status && bounce.count)
+    if (!status && bounce.count) {
+        bounce.host = local_host(r->local); /* can take long, so only where it is needed */
         status = attach(r, &bounce, e);
+    }
     if (!status && bounce.count)
         r->made++;
     free(indexes);
@@ -141,12 +142,17 @@ static int tell_failures(struct returns *r, struct err *e)
     return 0;
 }
 
+bool returns_delay_is_due(const struct queue_envelope *q, int64_t now)
+{
+    return *q->reverse_path && !q->warned && now - q->created >= RETURNS_DELAY &&
+           has(q, QUEUED_WAITING) && bounce_wanted(q, BOUNCE_DELAYED);
+}
+
 static int tell_delay(struct returns *r, struct err *e)
 {
     struct queue_envelope *q = &r->entry->envelope;
 
-    if (q->warned || r->now - q->created < RETURNS_DELAY || !has(q, QUEUED_WAITING) ||
-        !bounce_wanted(q, BOUNCE_DELAYED))
+    if (!returns_delay_is_due(q, r->now))
         return 0;
     if (tell(r, BOUNCE_DELAYED, QUEUED_WAITING, q->reverse_path, e))
         return -1;
@@ -165,7 +171,7 @@ int returns_make(struct returns *r, struct err *e)
     if (named && !r->tells && bounce_wanted(q, BOUNCE_RELAYED) &&
         tell(r, BOUNCE_RELAYED, QUEUED_DONE, q->reverse_path, e))
         return -1;
-    if (named && tell_delay(r, e))
+    if (tell_delay(r, e))
         return -1;
     return tell_failures(r, e);
 }

@@ -165,8 +165,10 @@ static int show(struct run *run, struct err *e)
 /* True where other messages are to follow this one. */
 static bool look_behind(struct run *run)
 {
+    const struct run_request *request = run->request;
+
     if (run->queue == QUEUE_FALLBACK)
-        behind_look(&run->behind, run->job->settings, run->request->sendmail);
+        behind_look(&run->behind, request->layers, run->job->settings, request->sendmail);
     return run->behind.count > 0;
 }
 
@@ -214,7 +216,8 @@ static void keep(struct run *run, struct keeping *k, struct err *failure, struct
                           .account = run->account ? run->account->name : NULL,
                           .sendmail = run->request->sendmail,
                           .message = run->message,
-                          .envelope = &run->envelope};
+                          .envelope = &run->envelope,
+                          .maybe_accepted = run->maybe_accepted};
     (void)queue_keep(k, always ? NULL : failure, e);
 }
 
