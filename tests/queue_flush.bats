@@ -491,10 +491,10 @@ end_flusher() {
 # ---- one message ----
 
 @test "--queue-retry: that one now, held or not, as if it were sent anew" {
-    keep a@example.org
-    keep b@example.org
     start_server --rcpt 'b@*=451 4.3.0 later' --rcpt 'c@*=550 5.1.1 unknown'
+    keep a@example.org
     reschedule held
+    keep b@example.org
     reschedule 1000
     run "$SMTPSEND" --queue-retry "$(entry_id 2)" --server "127.0.0.1:$port"
     expect 0

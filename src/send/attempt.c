@@ -95,19 +95,16 @@ void attempt_release(struct attempt *a)
 
 /* ---- and back ---- */
 
+/* Without memory for what was SAID, the rest is noted all the same. */
 static int note(struct queued_recipient *q, int code, struct enhanced enhanced,
                 enum stage stage, const char *said, struct err *e)
 {
-    char *copy = strdup(said);
-
-    if (!copy)
-        return err_set(e, ERR_OS, "no memory for a reply");
     free(q->said);
-    q->said = copy;
+    q->said = strdup(said);
     q->code = code;
     q->enhanced = enhanced;
     q->stage = stage;
-    return 0;
+    return q->said ? 0 : err_set(e, ERR_OS, "no memory for a reply");
 }
 
 static int note_failure(struct queued_recipient *q, const struct err *failure,
