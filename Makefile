@@ -203,7 +203,7 @@ check: $(PROGRAM) $(COMPLETIONS) $(TESTSERVER) $(INJECTORS) $(UNITS)
 		$(srcdir)/tests/run $(addprefix --unit ,$(UNITS)) -- $(TESTS)
 
 # BENCH=--quick: 100 MB in place of 1 GB, and fewer runs. BENCH=--servers: against real mail
-# servers, as root. Wants python3.
+# servers, as root. BENCH=--queue: the queue, beside up to 100,000 messages. Wants python3.
 BENCH ?=
 bench: $(PROGRAM) $(TESTSERVER)
 	@SMTPSEND=$(abspath $(PROGRAM)) TESTSERVER=$(abspath $(TESTSERVER)) CC='$(CC)' \

@@ -83,7 +83,7 @@ header() {
         assert_line "smtpsend: mail $name@example.org: this recipient does not have the message"
     done
     [ ${#lines[@]} -eq 5 ] || fail "$output"
-    send bad@example.org a@example.org c@example.org -q
+    send bad@example.org a@example.org c@example.org --quiet
     assert_output ''
     stop_server
     # One that was refused is named once; one whose message got no verdict may have it.

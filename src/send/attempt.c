@@ -95,18 +95,6 @@ void attempt_release(struct attempt *a)
 
 /* ---- and back ---- */
 
-/* Without memory for what was SAID, the rest is noted all the same. */
-static int note(struct queued_recipient *q, int code, struct enhanced enhanced,
-                enum stage stage, const char *said, struct err *e)
-{
-    free(q->said);
-    q->said = strdup(said);
-    q->code = code;
-    q->enhanced = enhanced;
-    q->stage = stage;
-    return q->said ? 0 : err_set(e, ERR_OS, "no memory for a reply");
-}
-
 static int note_failure(struct queued_recipient *q, const struct err *failure,
                         const char *addition, struct err *e)
 {
@@ -119,7 +107,8 @@ static int note_failure(struct queued_recipient *q, const struct err *failure,
     buf_addf(&said, "%s%s", failure->said ? failure->said : failure->message, addition);
     if (queue_prospect(failure) == PROSPECT_NONE)
         q->state = QUEUED_FAILED;
-    status = note(q, failure->code, failure->enhanced, failure->stage, said.data, e);
+    status = queued_recipient_note(q, failure->code, failure->enhanced, failure->stage,
+                                   said.data, e);
     buf_release(&said);
     return status;
 }
@@ -137,11 +126,13 @@ static int record(const struct attempt *a, struct queued_recipient *q,
     case DELIVERY_FAILED:
         if (queue_recipient_prospect(r) == PROSPECT_NONE)
             q->state = QUEUED_FAILED;
-        return note(q, r->code, r->enhanced, (enum stage)r->stage, r->said ? r->said : "", e);
+        return queued_recipient_note(q, r->code, r->enhanced, (enum stage)r->stage,
+                                     r->said ? r->said : "", e);
     case DELIVERY_WITHHELD:
         if (queue_is_lost(&a->envelope))
             q->state = QUEUED_FAILED;
-        return note(q, 0, none, STAGE_RCPT, "held back, since another was refused", e);
+        return queued_recipient_note(q, 0, none, STAGE_RCPT,
+                                     "held back, since another was refused", e);
     case DELIVERY_WAITING:
     case DELIVERY_ACCEPTED:
         return note_failure(q, failure, maybe ? QUEUE_UNSURE : "", e);

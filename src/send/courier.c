@@ -313,10 +313,12 @@ static void tell_unheard(struct courier *c, const struct errand *x)
 static void settle(struct courier *c, struct errand *x)
 {
     struct err e = ERR_INIT;
-    bool made, unheard;
+    bool made, unheard, written;
+    size_t left;
 
     if (note_sent(c, x))
         return;
+    left = queue_envelope_left(x->queued);
     unheard = tell_senders(c, x, &made);
     if (made && release_notices(x, &e)) {
         complain(c, &e);
@@ -332,7 +334,8 @@ static void settle(struct courier *c, struct errand *x)
         tell_unheard(c, x);
     else
         c->left++;
-    if (spool_update(x->entry, &e))
+    written = x->sent && !made && left == queue_envelope_left(x->queued); /* by note_sent */
+    if (!written && spool_update(x->entry, &e))
         complain(c, &e); /* what is new is lost, but its next try is written in its name */
     if (spool_reschedule(x->entry, next_try(x), &e))
         complain(c, &e);

@@ -179,39 +179,25 @@ static int describe(struct queue_envelope *q, const struct keeping *k, struct er
     return failed ? err_set(e, ERR_OS, "no memory for an envelope") : 0;
 }
 
-/* What failed for a recipient whom the server did not decide on. */
-static void tell_failure(struct queued_recipient *q, const struct err *failure, bool unsure,
-                         bool *failed)
+/* What was last said of a recipient that is kept. UNSURE: perhaps he has the message. */
+static int explain(struct queued_recipient *q, const struct recipient *r,
+                   const struct err *failure, bool unsure, struct err *e)
 {
     struct buf said;
+    int status;
 
+    if (r->delivery == DELIVERY_FAILED)
+        return queued_recipient_note(q, r->code, r->enhanced, (enum stage)r->stage,
+                                     r->said ? r->said : "", e);
+    if (!failure || failure->kind == ERR_NONE)
+        return 0;
     buf_init(&said, SIZE_MAX);
     buf_addf(&said, "%s%s", failure->said ? failure->said : failure->message,
-             unsure ? QUEUE_UNSURE : "");
-    q->code = failure->code;
-    q->enhanced = failure->enhanced;
-    q->stage = failure->stage;
-    copy(&q->said, said.data, failed);
-    *failed = *failed || said.failed;
+             unsure && r->delivery == DELIVERY_ACCEPTED ? QUEUE_UNSURE : "");
+    status = queued_recipient_note(q, failure->code, failure->enhanced, failure->stage,
+                                   said.data, e);
     buf_release(&said);
-}
-
-/* What was last said of a recipient that is kept. */
-static int explain(struct queued_recipient *q, const struct keeping *k,
-                   const struct recipient *r, const struct err *failure, struct err *e)
-{
-    bool failed = false;
-
-    if (r->delivery == DELIVERY_FAILED) {
-        q->code = r->code;
-        q->enhanced = r->enhanced;
-        q->stage = (enum stage)r->stage;
-        copy(&q->said, r->said, &failed);
-    } else if (failure && failure->kind != ERR_NONE) {
-        tell_failure(q, failure, k->maybe_accepted && r->delivery == DELIVERY_ACCEPTED,
-                     &failed);
-    }
-    return failed ? err_set(e, ERR_OS, "no memory for an envelope") : 0;
+    return status;
 }
 
 static int add_recipients(struct queue_envelope *q, const struct keeping *k,
@@ -223,8 +209,9 @@ static int add_recipients(struct queue_envelope *q, const struct keeping *k,
     for (i = 0; i < count; i++) {
         const struct recipient *r = &envelope->recipients[i];
 
-        if (is_kept(k, r, failure) && (queue_envelope_add(q, r->address, e) ||
-                                       explain(&q->recipients[q->count - 1], k, r, failure, e)))
+        if (is_kept(k, r, failure) &&
+            (queue_envelope_add(q, r->address, e) ||
+             explain(&q->recipients[q->count - 1], r, failure, k->maybe_accepted, e)))
             return -1;
     }
     q->attempts = failure ? 1 : 0;

@@ -128,6 +128,17 @@ int queue_envelope_add(struct queue_envelope *envelope, const char *address, str
     return 0;
 }
 
+int queued_recipient_note(struct queued_recipient *r, int code, struct enhanced enhanced,
+                          enum stage stage, const char *said, struct err *e)
+{
+    free(r->said);
+    r->said = strdup(said);
+    r->code = code;
+    r->enhanced = enhanced;
+    r->stage = stage;
+    return r->said ? 0 : err_set(e, ERR_OS, "no memory for a reply");
+}
+
 size_t queue_envelope_left(const struct queue_envelope *envelope)
 {
     size_t i, left = 0;

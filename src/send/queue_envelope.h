@@ -64,6 +64,11 @@ void queue_envelope_release(struct queue_envelope *envelope);
  * ERR_OS, or ERR_DATA beyond QUEUE_RECIPIENTS_MAX. */
 int queue_envelope_add(struct queue_envelope *envelope, const char *address, struct err *e);
 
+/* Note what was last said of R: CODE (or 0), where, and a copy of the words. -1 with ERR_OS: there is
+ * no memory for the words; the rest is noted. */
+int queued_recipient_note(struct queued_recipient *r, int code, struct enhanced enhanced,
+                          enum stage stage, const char *said, struct err *e);
+
 /* How many recipients are not done. */
 size_t queue_envelope_left(const struct queue_envelope *envelope);
 

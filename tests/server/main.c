@@ -63,7 +63,8 @@ static struct script **load_scripts(const struct words *files)
 
 static void serve(const struct options *options)
 {
-    struct server server = {.options = options};
+    struct tally tally = {0};
+    struct server server = {.options = options, .tally = &tally};
     struct listeners listeners;
     struct store store;
     struct tls tls;

@@ -31,9 +31,10 @@ const char *action_name(enum action action)
     return action_names[action];
 }
 
-const struct rule *rules_find(const struct rules *rules, enum stage stage, unsigned nth)
+const struct rule *rules_find(const struct rules *rules, enum stage stage, unsigned nth,
+                              unsigned total)
 {
-    const struct rule *general = NULL;
+    const struct rule *general = NULL, *periodic = NULL;
 
     for (size_t i = 0; i < rules->count; i++) {
         const struct rule *rule = &rules->v[i];
@@ -42,10 +43,12 @@ const struct rule *rules_find(const struct rules *rules, enum stage stage, unsig
             continue;
         if (rule->nth == nth)
             return rule;
-        if (rule->nth == 0 && general == NULL)
+        if (rule->every != 0 && total % rule->every == 0 && periodic == NULL)
+            periodic = rule;
+        if (rule->nth == 0 && rule->every == 0 && general == NULL)
             general = rule;
     }
-    return general;
+    return periodic != NULL ? periodic : general;
 }
 
 static void words_add(struct words *words, const char *word)
@@ -144,13 +147,12 @@ static void take_lie(struct options *o, const char *arg)
         die(EXIT_USAGE, "--lie: unknown lie '%s'", arg);
 }
 
-/* Reads STAGE or STAGE:N and the equals sign; returns what is behind it. */
+/* Reads STAGE, STAGE:N or STAGE/N and the equals sign; returns what is behind it. */
 static const char *rule_head(const char *option, const char *arg, struct rule *rule)
 {
     const char *equals = strchr(arg, '=');
     size_t len = equals == NULL ? 0 : (size_t)(equals - arg);
-    const char *colon = memchr(arg, ':', len);
-    size_t name_len = colon == NULL ? len : (size_t)(colon - arg);
+    size_t name_len = equals == NULL ? 0 : strcspn(arg, ":/=");
     int found = -1;
 
     if (equals == NULL)
@@ -161,14 +163,15 @@ static const char *rule_head(const char *option, const char *arg, struct rule *r
     if (found < 0)
         die(EXIT_USAGE, "%s: unknown stage in '%s'", option, arg);
     rule->stage = (enum stage)found;
-    if (colon != NULL) {
-        unsigned long long nth = 0;
+    if (name_len < len) {
+        unsigned long long number = 0;
         char digits[16];
 
-        snprintf(digits, sizeof(digits), "%.*s", (int)(equals - colon - 1), colon + 1);
-        if (number_parse(digits, 1000000000, &nth) < 0 || nth == 0)
-            die(EXIT_USAGE, "%s: STAGE:N wants a number from 1 in '%s'", option, arg);
-        rule->nth = (unsigned)nth;
+        snprintf(digits, sizeof(digits), "%.*s", (int)(len - name_len - 1), arg + name_len + 1);
+        if (number_parse(digits, 1000000000, &number) < 0 || number == 0)
+            die(EXIT_USAGE, "%s: STAGE:N and STAGE/N want a number from 1 in '%s'", option,
+                arg);
+        *(arg[name_len] == ':' ? &rule->nth : &rule->every) = (unsigned)number;
     }
     return equals + 1;
 }

@@ -61,7 +61,8 @@ enum lie_kind {
 /* One --reply, --at or --delay. */
 struct rule {
     enum stage stage;
-    unsigned nth; /* only the nth time in a connection; 0: each time */
+    unsigned nth;   /* only the nth time in a connection; 0: each time */
+    unsigned every; /* only each EVERYth time in all connections; 0: each time */
     struct text reply;
     enum action action;
     unsigned delay_ms;
@@ -125,9 +126,11 @@ struct options {
 void options_parse(struct options *options, int argc, char **argv);
 void options_free(struct options *options);
 
-/* The rule for the nth time that STAGE comes up: one made for just that time, else a general
- * one, else NULL. */
-const struct rule *rules_find(const struct rules *rules, enum stage stage, unsigned nth);
+/* The rule for STAGE when it comes up for the nth time in its connection and the TOTALth time in
+ * all: one made for just that time, else one for each so manyth time, else a general one, else
+ * NULL. */
+const struct rule *rules_find(const struct rules *rules, enum stage stage, unsigned nth,
+                              unsigned total);
 
 /* STAGE's and ACTION's names on the command line. */
 const char *stage_name(enum stage stage);

@@ -6,12 +6,24 @@
 static const char garbage[] = "\x00\xffgarbage\x1b[31m\r\n";
 enum { GARBAGE_LEN = sizeof(garbage) - 1, LONG_LINE = 10 * 1000 * 1000, DRIP_MS = 1000 };
 
+static void count(struct smtp *smtp, enum stage stage)
+{
+    smtp->counts[stage]++;
+    smtp->totals[stage] = atomic_fetch_add(&smtp->server->tally->counts[stage], 1) + 1;
+}
+
+static const struct rule *find(const struct smtp *smtp, const struct rules *rules,
+                               enum stage stage)
+{
+    return rules_find(rules, stage, smtp->counts[stage], smtp->totals[stage]);
+}
+
 const struct text *reply_override(struct smtp *smtp, enum stage stage)
 {
     const struct rule *rule;
 
-    smtp->counts[stage]++;
-    rule = rules_find(&smtp->server->options->replies, stage, smtp->counts[stage]);
+    count(smtp, stage);
+    rule = find(smtp, &smtp->server->options->replies, stage);
     return rule == NULL ? NULL : &rule->reply;
 }
 
@@ -202,13 +214,13 @@ static int prepare(struct smtp *smtp, enum stage stage, enum action *action)
     const struct options *options = smtp->server->options;
     const struct rule *rule;
 
-    rule = rules_find(&options->delays, stage, smtp->counts[stage]);
+    rule = find(smtp, &options->delays, stage);
     if (rule != NULL && rule->delay_ms > 0) {
         if (conn_flush(smtp->conn) < 0)
             return -1;
         conn_pause(smtp->conn, rule->delay_ms);
     }
-    rule = rules_find(&options->actions, stage, smtp->counts[stage]);
+    rule = find(smtp, &options->actions, stage);
     *action = rule == NULL ? ACTION_NONE : rule->action;
     if (*action != ACTION_NONE)
         transcript_note(&smtp->conn->log, "server: %s at %s", action_name(*action),
@@ -253,7 +265,7 @@ int reply_instead(struct smtp *smtp, enum stage stage)
     static const char early[] = "421 4.3.2 Shutting down\r\n";
     enum action action;
 
-    smtp->counts[stage]++;
+    count(smtp, stage);
     if (prepare(smtp, stage, &action) < 0)
         return -1;
     if (action == ACTION_NONE)

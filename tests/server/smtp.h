@@ -7,6 +7,7 @@
 #ifndef TESTSERVER_SMTP_H
 #define TESTSERVER_SMTP_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "body.h"
@@ -16,11 +17,17 @@
 #include "store.h"
 #include "tls.h"
 
+/* How often each stage came up, in all connections. */
+struct tally {
+    atomic_uint counts[STAGE_NONE + 1];
+};
+
 /* What all connections share. */
 struct server {
     const struct options *options;
     struct tls *tls; /* NULL: there is no certificate */
     struct store *store;
+    struct tally *tally;
     struct script **scripts; /* as many as options->scripts */
     struct Gsasl *gsasl;     /* NULL: no SCRAM */
 };
@@ -31,6 +38,7 @@ struct smtp {
     struct conn *conn;
     const struct server *server;
     unsigned counts[STAGE_NONE + 1]; /* how often each stage came up */
+    unsigned totals[STAGE_NONE + 1]; /* the same in all connections, when it last did here */
     bool refused;                    /* the greeting was no 2xx: QUIT alone is welcome */
     bool greeted, esmtp;             /* HELO or EHLO; EHLO */
     bool mail, utf8, binary;         /* a transaction is open, and its parameters */

@@ -33,7 +33,7 @@ static const char *const lines[] = {
     "  --require-auth --require-tls                530 to MAIL without",
     "What is kept",
     "  --maildir DIR --discard --sha256 --transcript DIR --raw DIR",
-    "What goes wrong",
+    "What goes wrong, the Nth time in a connection (STAGE/N: each Nth time in all of them)",
     "  --reply STAGE[:N]=REPLY --rcpt GLOB=REPLY   another reply",
     "  --at STAGE[:N]=ACTION     drop reset hang garbage drip endless longline closeafter",
     "  --delay STAGE[:N]=MS      later",
