@@ -30,6 +30,7 @@ BINDIR     ?= $(PREFIX)/bin
 DATADIR    ?= $(PREFIX)/share
 MANDIR     ?= $(DATADIR)/man
 DOCDIR     ?= $(DATADIR)/doc/smtpsend
+UNITDIR    ?= $(PREFIX)/lib/systemd/system
 CFLAGS     ?= -O2 -g
 PKG_CONFIG ?= pkg-config
 INSTALL    ?= install
@@ -125,6 +126,7 @@ INJECTORS    := $(BUILD)/inject/kill_at $(BUILD)/inject/fault.so
 COMPLETIONS  := $(addprefix $(BUILD)/completions/,smtpsend.bash _smtpsend smtpsend.fish)
 MAN          := $(call sources,man/*.[1-9])
 DOCS         := $(call sources,README* NEWS* COPYING)
+SERVICE      := $(call sources,contrib/systemd/smtpsend*)
 
 quiet = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$(patsubst $(BUILD)/obj/%,%,$@)';)
 
@@ -255,6 +257,10 @@ define newline
 
 
 endef
+# systemd's names for the account and the folders of the service; and its README.
+sysusers = $(DESTDIR)$(PREFIX)/lib/sysusers.d/smtpsend.conf
+tmpfiles = $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/smtpsend.conf
+service_docs = $(DESTDIR)$(DOCDIR)/systemd
 # Where each shell looks for what packages bring.
 bash_completion = $(DESTDIR)$(DATADIR)/bash-completion/completions/smtpsend
 zsh_completion  = $(DESTDIR)$(DATADIR)/zsh/site-functions/_smtpsend
@@ -268,13 +274,21 @@ install: $(PROGRAM) $(COMPLETIONS)
 	$(INSTALL) -D -m 644 $(BUILD)/completions/smtpsend.bash $(bash_completion)
 	$(INSTALL) -D -m 644 $(BUILD)/completions/_smtpsend $(zsh_completion)
 	$(INSTALL) -D -m 644 $(BUILD)/completions/smtpsend.fish $(fish_completion)
+	$(INSTALL) -d $(DESTDIR)$(UNITDIR) $(service_docs)
+	$(foreach f,$(SERVICE),sed 's|^ExecStart=smtpsend |ExecStart=$(BINDIR)/smtpsend |' \
+		$(srcdir)/$(f) >$(DESTDIR)$(UNITDIR)/$(notdir $(f))$(newline)	)
+	$(INSTALL) -D -m 644 $(srcdir)/contrib/systemd/sysusers.conf $(sysusers)
+	$(INSTALL) -D -m 644 $(srcdir)/contrib/systemd/tmpfiles.conf $(tmpfiles)
+	$(INSTALL) -m 644 $(addprefix $(srcdir)/contrib/systemd/,README relay.conf) $(service_docs)
 
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/smtpsend
 	rm -f $(foreach m,$(MAN),$(call man_folder,$(m))/$(notdir $(m)))
 	rm -f $(addprefix $(DESTDIR)$(DOCDIR)/,$(notdir $(DOCS)))
 	rm -f $(bash_completion) $(zsh_completion) $(fish_completion)
-	-rmdir $(DESTDIR)$(DOCDIR)
+	rm -f $(foreach f,$(SERVICE),$(DESTDIR)$(UNITDIR)/$(notdir $(f))) $(sysusers) $(tmpfiles)
+	rm -f $(service_docs)/README $(service_docs)/relay.conf
+	-rmdir $(service_docs) $(DESTDIR)$(DOCDIR)
 
 # ---- release ----
 # What git has committed, or, where there is no git, the tree less what is built; with a
