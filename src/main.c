@@ -140,6 +140,7 @@ static int flush(struct program *p, const struct task *task)
     const struct flush_request request = {.layers = &p->layers,
                                           .sendmail = p->sendmail,
                                           .id = p->settings.queue_retry,
+                                          .due = task->due,
                                           .interval_ms = task->interval_ms};
 
     return flush_run(&request, &p->report);

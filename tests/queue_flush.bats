@@ -26,11 +26,27 @@ prepare() {
 }
 
 @test "-q: no recipients, no odd interval" {
-    for words in '-q a@example.org' '-q 30m' '-qx' '-q0' '-q-1'; do
+    for words in '-q a@example.org' '-q 30m' '-qx' '-q-1'; do
         # shellcheck disable=SC2086 # words
         run "$SMTPSEND" $words </dev/null
         expect 64 '-q'
     done
+}
+
+@test "-q0: what is due, once" {
+    start_server
+    keep a@example.org
+    reschedule 1000
+    keep b@example.org
+    run timeout 60 "$SMTPSEND" -q0 --server "127.0.0.1:$port" </dev/null
+    expect 0
+    assert_output ''
+    assert_kept 1
+    assert_delivered 1
+    assert_fact 'recipient <a@example.org> waiting'
+    flush
+    expect 0
+    assert_kept 0
 }
 
 @test "-q does not read the standard input" {

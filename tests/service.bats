@@ -302,9 +302,11 @@ many() {
     flush
     expect 0
     assert_delivered 1
-    told "$(many)"
+    told 40
     wait_for_clients
     assert_equal "$(grep -c ' 75$' "$log")" "$(many)"
+    # 40 are heard out, the others are sent away at once.
+    assert_equal "$(grep -c 'too many connections' "$log")" $(($(many) - 40))
     kept 0
 }
 

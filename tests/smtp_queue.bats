@@ -435,3 +435,31 @@ END
     expect 64 --match-user 'Unix socket'
     assert_equal "$(codes)" ''
 }
+
+@test "over a Unix socket: 40 at once for each user who puts messages in, and not one more" {
+    command -v python3 >/dev/null || skip 'no python3'
+    local n seat
+    options=(--queue always)
+    play '' QUIT
+    expect 0
+    for n in {0..39}; do
+        exec {seat}<>"$spool/clients/$(id -u)-$n"
+        flock -n "$seat"
+    done
+    play '' "${letter[@]}" QUIT
+    expect 75 'too many connections'
+    assert_equal "$(codes)" '421 '
+    assert_kept 0
+    if [ "$(id -u)" = 0 ]; then
+        play 54321 "${letter[@]}" QUIT
+        expect 0
+    fi
+    flock -u "$seat"
+    play '' "${letter[@]}" QUIT
+    expect 0 '250 2.0.0 kept as '
+    # Who asks a server takes no place of anybody's.
+    options=(--queue fallback)
+    flock -n "$seat"
+    play '' QUIT
+    expect 0
+}

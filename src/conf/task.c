@@ -45,8 +45,9 @@ static int parse_interval(struct task *task, const char *value, struct err *e)
 {
     if (!*value || strchr("fIQRS!", *value))
         return 0;
+    task->due = true;
     task->interval_ms = text_duration(value);
-    if (task->interval_ms > 0)
+    if (task->interval_ms >= 0)
         return 0;
     return err_set(e, ERR_USAGE, "-q: '%.20s' is no duration", value);
 }

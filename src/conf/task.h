@@ -18,7 +18,8 @@ enum task_kind {
 
 struct task {
     enum task_kind kind;
-    int64_t interval_ms; /* of TASK_FLUSH: the pause between its passes; 0: there is one */
+    bool due;            /* of TASK_FLUSH: only what is due */
+    int64_t interval_ms; /* of that: the pause between its passes; 0: there is one */
 };
 
 /* True when NAME is one of those that sendmail has. */

@@ -110,7 +110,7 @@ static int go(const struct flush_request *request, struct courier *c, struct err
     if (!c->spool)
         return 0;
     do {
-        status = pass(c, request->interval_ms > 0, e);
+        status = pass(c, request->due, e);
         while (!status && c->noticed) {
             c->noticed = false;
             status = pass(c, true, e); /* what senders are to hear need not wait for the next */

@@ -15,7 +15,8 @@ struct flush_request {
     const struct layers *layers;
     bool sendmail;       /* called by that name */
     const char *id;      /* of one message, held or not; NULL: all that are not held */
-    int64_t interval_ms; /* of all: 0, or what is due, again and again with such pauses */
+    bool due;            /* of all: only those that are due */
+    int64_t interval_ms; /* 0: once; else again and again with such pauses */
 };
 
 /* Returns the exit status: 0 where nothing is left that could have been sent, 75 where something

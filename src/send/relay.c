@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct relay {
     const struct report *report;
@@ -16,6 +17,7 @@ struct relay {
     bool sendmail;
     struct route route;
     struct link *link; /* the one of the transaction, whose session alone is open; or NULL */
+    int seat;          /* descriptor, or -1: see spool_take_seat */
     bool unready;      /* it could not be armed, and is made anew for the next transaction */
     /* The transaction */
     enum queue_mode queue;           /* its account's */
@@ -78,6 +80,7 @@ struct relay *relay_new(const struct relay_request *request, struct report *repo
     }
     r->report = report;
     r->sendmail = request->sendmail;
+    r->seat = -1;
     addresses_init(&r->recipients);
     status = route_init(&r->route, request->layers, request->peer, e);
     report_init(report, r->route.settings.quiet, r->route.settings.verbose);
@@ -94,7 +97,25 @@ void relay_free(struct relay *r)
     relay_reset(r);
     route_release(&r->route);
     addresses_release(&r->recipients);
+    if (r->seat >= 0)
+        close(r->seat);
     free(r);
+}
+
+bool relay_admits(struct relay *r)
+{
+    const struct settings *s = &r->route.settings;
+    struct spool *spool = NULL;
+    struct err unsaid = ERR_INIT;
+    int taken = -1;
+
+    if (!r->route.peer || queue_mode(s, r->sendmail) != QUEUE_ALWAYS)
+        return true;
+    if (!queue_open(&spool, s, r->sendmail, true, &unsaid))
+        taken = spool_take_seat(spool, r->route.peer->uid, &r->seat, &unsaid);
+    spool_close(spool);
+    err_release(&unsaid);
+    return taken != 0;
 }
 
 int64_t relay_timeout_ms(const struct relay *r)

@@ -41,6 +41,10 @@ void relay_free(struct relay *r);
 int64_t relay_timeout_ms(const struct relay *r);
 struct deadline relay_run(const struct relay *r);
 
+/* Whether the client may be served: where all goes into the queue, so many at once of each user.
+ * Where that can't be known it is, and hears at the message what is wrong with the queue. */
+bool relay_admits(struct relay *r);
+
 /* True from an accepted MAIL to relay_reset. */
 bool relay_is_begun(const struct relay *r);
 

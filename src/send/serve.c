@@ -21,8 +21,9 @@ struct serve {
     const struct report *report;
     struct reply answer; /* what the relay says */
     struct buf host;
-    unsigned errors; /* commands that can't be */
-    bool over;       /* the client has been told that we go */
+    unsigned errors;  /* commands that can't be */
+    bool over;        /* the client has been told that we go */
+    bool turned_away; /* before it could say anything */
 };
 
 static void refuse(struct serve *s, const char *line)
@@ -167,6 +168,8 @@ static int judge(struct serve *s)
 
     switch (s->client.trouble) {
     case TROUBLE_NONE:
+        if (s->turned_away)
+            err_set(&e, ERR_TEMPORARY, "the client's user has too many connections");
         if (s->errors >= ERRORS_MAX)
             err_set(&e, ERR_PROTOCOL, "the client made %d errors", ERRORS_MAX);
         break;
@@ -195,7 +198,12 @@ static int converse(struct serve *s)
 {
     struct client *c = &s->client;
 
-    client_say(c, "220 %s ESMTP smtpsend", s->host.data);
+    if (relay_admits(s->relay)) {
+        client_say(c, "220 %s ESMTP smtpsend", s->host.data);
+    } else {
+        client_say(c, "421 4.7.0 %s too many connections of yours", s->host.data);
+        s->over = s->turned_away = true;
+    }
     while (!s->over && c->trouble == TROUBLE_NONE)
         next_command(s);
     if (c->trouble == TROUBLE_IDLE)

@@ -119,4 +119,12 @@ int spool_attach(struct spool_entry *entry, struct spool_draft *draft,
  * false; the file may go on to say so until it is written the next time. */
 int spool_release_notices(struct spool_entry *entry, int64_t due, struct err *e);
 
+/* ---- who puts messages in ---- */
+
+enum { SPOOL_SEATS = 40 }; /* for the processes that serve one user */
+
+/* Take one of the seats of the local user UID, which lasts as long as *FD, the caller's to close,
+ * or its process. 1; 0: all are taken; -1. */
+int spool_take_seat(const struct spool *spool, int64_t uid, int *fd, struct err *e);
+
 #endif
