@@ -49,6 +49,17 @@ prepare() {
     assert_kept 0
 }
 
+@test "-q -v: which message, each reply, and how many went" {
+    start_server --rcpt 'b@*=451 4.3.0 later'
+    keep a@example.org
+    flush -v
+    expect 0 "queue: message " 'rcpt a@example.org: 250 ' \
+        'queue: 1 sent, and nothing is left to send'
+    keep b@example.org
+    flush -v
+    expect 75 '451 4.3.0 later' 'queue: 0 sent; `smtpsend -bp` shows what is left'
+}
+
 @test "-q does not read the standard input" {
     keep a@example.org
     start_server

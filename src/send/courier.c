@@ -200,6 +200,7 @@ static bool send(struct courier *c, struct errand *x)
         complain(c, &e);
     x->tells = a.dispatch.tells;
     x->sent = envelope_count(&a.envelope, DELIVERY_DONE) > 0;
+    c->sent += x->sent;
     if (is_of_account(&failure) && !x->asked) {
         put_down(c, x->account, &failure);
     } else {

@@ -27,6 +27,7 @@ struct courier {
     struct down *down; /* accounts that failed in this pass */
     bool noticed;      /* notices have come into the queue in this pass */
     bool brief;        /* only who watches is told what goes wrong */
+    size_t sent;       /* messages that went, to somebody at least */
     size_t left;       /* messages that were to go, and did not */
     int status;        /* exit status of what went wrong here, or 0 */
 };

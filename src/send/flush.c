@@ -11,9 +11,8 @@
 #include <time.h>
 
 enum {
-    BEHIND_LOOK = 256,       /* names in the queue that a direct send looks at */
-    BEHIND_MOST = 10,        /* messages that it sends */
-    CLOCK_JUMP = 5 * 60 * 60 /* no backoff is that long: the clock was another then */
+    BEHIND_LOOK = 256, /* names in the queue that a direct send looks at */
+    BEHIND_MOST = 10   /* messages that it sends */
 };
 
 /* Set by a signal: no further message is begun. */
@@ -39,24 +38,18 @@ static void catch_signals(void)
     }
 }
 
-static bool is_due(const struct spool_name *name, int64_t now)
-{
-    return name->due >= 0 && (name->due <= now || name->due > now + CLOCK_JUMP);
-}
-
 /* ---- a pass ---- */
 
 /* Handle what is in the queue and not held; DUE: what is due alone. */
 static int pass(struct courier *c, bool due, struct err *e)
 {
+    const struct spool_wish wish = {due ? SPOOL_DUE : SPOOL_RELEASED, SPOOL_LIST_MOST};
     struct spool_name *names = NULL;
     size_t count = 0, i;
-    int status = spool_list(c->spool, SPOOL_LIST_MOST, &names, &count, e);
+    int status = spool_list(c->spool, &wish, &names, &count, e);
 
-    for (i = 0; i < count && !stopped; i++) {
-        if (due ? is_due(&names[i], (int64_t)time(NULL)) : names[i].due >= 0)
-            courier_take(c, &names[i]);
-    }
+    for (i = 0; i < count && !stopped; i++)
+        courier_take(c, &names[i]);
     c->left += count - i;
     free(names);
     return status;
@@ -116,8 +109,10 @@ static int go(const struct flush_request *request, struct courier *c, struct err
             status = pass(c, true, e); /* what senders are to hear need not wait for the next */
         }
         courier_end_pass(c);
+        report_pass(c->report, c->sent, c->left > 0);
         if (request->interval_ms > 0 && !stopped) {
             rest(request->interval_ms);
+            c->sent = c->left = 0;
             c->links.run = deadline_in(c->settings.deadline_ms); /* each pass has its own */
         }
     } while (!status && request->interval_ms > 0 && !stopped);
@@ -165,19 +160,15 @@ static bool is_steered(const struct layers *layers)
 void behind_look(struct behind *behind, const struct layers *layers,
                  const struct settings *settings, bool sendmail)
 {
-    int64_t now = (int64_t)time(NULL);
+    const struct spool_wish glance = {SPOOL_DUE, BEHIND_LOOK};
     struct err unsaid = ERR_INIT;
-    size_t count = 0, i;
 
     *behind = (struct behind){0};
-    if (is_steered(layers))
-        return;
-    if (!queue_open(&behind->spool, settings, sendmail, false, &unsaid) && behind->spool)
-        (void)spool_list(behind->spool, BEHIND_LOOK, &behind->names, &count, &unsaid);
-    for (i = 0; i < count && behind->count < BEHIND_MOST; i++) {
-        if (is_due(&behind->names[i], now))
-            behind->names[behind->count++] = behind->names[i];
-    }
+    if (!is_steered(layers) &&
+        !queue_open(&behind->spool, settings, sendmail, false, &unsaid) && behind->spool)
+        (void)spool_list(behind->spool, &glance, &behind->names, &behind->count, &unsaid);
+    if (behind->count > BEHIND_MOST)
+        behind->count = BEHIND_MOST;
     err_release(&unsaid);
 }
 

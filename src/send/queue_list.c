@@ -279,7 +279,7 @@ int queue_list_print(const struct queue_list *list, struct problems *problems, s
     size_t count = 0, i;
     int status = 0;
 
-    if (list->spool && spool_list(list->spool, SPOOL_LIST_MOST, &names, &count, e))
+    if (list->spool && spool_list(list->spool, SPOOL_EVERYTHING, &names, &count, e))
         return -1;
     buf_init(&l.out, SIZE_MAX);
     for (i = 0; i < count && !status; i++)

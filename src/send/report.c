@@ -227,6 +227,18 @@ void report_kept(const struct report *report, const char *id, size_t count, bool
     finish_line(&line);
 }
 
+void report_pass(const struct report *report, size_t sent, bool left)
+{
+    struct buf line;
+
+    if (!report->replies)
+        return;
+    buf_init(&line, LINE_MAX_BYTES);
+    buf_addf(&line, "smtpsend: queue: %zu sent%s", sent,
+             left ? "; `smtpsend -bp` shows what is left" : ", and nothing is left to send");
+    finish_line(&line);
+}
+
 int report_exit_status(const struct envelope *envelope, const struct err *e)
 {
     enum err_kind worst = ERR_NONE;

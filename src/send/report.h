@@ -41,6 +41,10 @@ void report_undecided(const struct report *report, const struct envelope *envelo
  * news to who watches alone. */
 void report_kept(const struct report *report, const char *id, size_t count, bool asked);
 
+/* How a run over the queue went, for who watches: SENT messages went to somebody, and some may be
+ * LEFT that could not. */
+void report_pass(const struct report *report, size_t sent, bool left);
+
 /* The exit status of a run: of E where it failed as a whole, else of its recipients: 75 where one
  * is worth another try, else that of a refusal, else 0. */
 int report_exit_status(const struct envelope *envelope, const struct err *e);

@@ -56,12 +56,31 @@ struct spool_name {
     int64_t due; /* seconds since 1970; negative: held */
 };
 
+/* True where it is to be tried at NOW (seconds since 1970). No try is ever set more than
+ * SPOOL_FAR seconds ahead: one that is was set when the clock was wrong, and is due. */
+enum { SPOOL_FAR = 5 * 60 * 60 };
+bool spool_is_due(const struct spool_name *name, int64_t now);
+
+enum spool_which {
+    SPOOL_ALL,
+    SPOOL_RELEASED, /* that are not held */
+    SPOOL_DUE       /* that are due now */
+};
+
+struct spool_wish {
+    enum spool_which which;
+    size_t most; /* of the folder's names so many are looked at, whichever come first */
+};
+
+/* For all of the queue; few of them make a glance, which reads no more of a great folder than it
+ * has to. */
+#define SPOOL_EVERYTHING (&(const struct spool_wish){SPOOL_ALL, SPOOL_LIST_MOST})
+
 /* The entries now in the queue, ordered by due time, held ones last, then id. One that moves
- * meanwhile may be missed, or listed at both its times. Of the folder's names MOST are looked at,
- * whichever come first: SPOOL_LIST_MOST for all; a few for a glance, which reads no more of a
- * great folder than it has to. The list is the caller's to free(); NULL where there is none. */
-int spool_list(struct spool *spool, size_t most, struct spool_name **names, size_t *count,
-               struct err *e);
+ * meanwhile may be missed, or listed at both its times. The list is the caller's to free(); NULL
+ * where there is none. */
+int spool_list(struct spool *spool, const struct spool_wish *wish, struct spool_name **names,
+               size_t *count, struct err *e);
 
 /* Find the entry of this id (the whole of it). 1, 0: there is none, -1. */
 int spool_find(struct spool *spool, const char *id, struct spool_name *name, struct err *e);

@@ -53,20 +53,40 @@ static int compare(const void *a, const void *b)
     return strcmp(x->id, y->id);
 }
 
+bool spool_is_due(const struct spool_name *name, int64_t now)
+{
+    return name->due >= 0 && (name->due <= now || name->due > now + SPOOL_FAR);
+}
+
 struct list {
+    const struct spool_wish *wish;
+    int64_t now;
     struct spool_name *names;
-    size_t count, room, seen, most; /* names in the folder, seen and to be seen */
+    size_t count, room, seen; /* SEEN: names in the folder */
     bool no_memory;
 };
+
+static bool is_wanted(const struct list *list, const struct spool_name *name)
+{
+    switch (list->wish->which) {
+    case SPOOL_ALL:
+        return true;
+    case SPOOL_RELEASED:
+        return name->due >= 0;
+    case SPOOL_DUE:
+        return spool_is_due(name, list->now);
+    }
+    return false;
+}
 
 static int list_name(void *context, const char *text)
 {
     struct list *list = context;
     struct spool_name name, *more;
     size_t room = list->room ? list->room * 2 : 64;
-    bool last = ++list->seen >= list->most;
+    bool last = ++list->seen >= list->wish->most;
 
-    if (!spool_name_parse(&name, text))
+    if (!spool_name_parse(&name, text) || !is_wanted(list, &name))
         return last;
     if (list->count == list->room) {
         more = realloc(list->names, room * sizeof(*more));
@@ -80,10 +100,10 @@ static int list_name(void *context, const char *text)
     return last;
 }
 
-int spool_list(struct spool *spool, size_t most, struct spool_name **names, size_t *count,
-               struct err *e)
+int spool_list(struct spool *spool, const struct spool_wish *wish, struct spool_name **names,
+               size_t *count, struct err *e)
 {
-    struct list list = {.most = most};
+    struct list list = {.wish = wish, .now = (int64_t)time(NULL)};
     int status = spool_scan(spool->queue, list_name, &list);
 
     *names = NULL;

@@ -97,7 +97,7 @@ static inline size_t listed(struct spool *spool, struct spool_name *first)
     struct err e = ERR_INIT;
     size_t count;
 
-    if (spool_list(spool, SPOOL_LIST_MOST, &names, &count, &e))
+    if (spool_list(spool, SPOOL_EVERYTHING, &names, &count, &e))
         fail_hard("spool_list", &e);
     if (count && first)
         *first = names[0];

@@ -134,7 +134,7 @@ static void orders(void)
         if (enqueue(s.spool, "you@example.net", due[i], id, &s.e))
             fail_hard("enqueue", &s.e);
     }
-    ok(!spool_list(s.spool, SPOOL_LIST_MOST, &names, &count, &s.e) && count == 5 &&
+    ok(!spool_list(s.spool, SPOOL_EVERYTHING, &names, &count, &s.e) && count == 5 &&
            names[0].due == 100 && names[1].due == 100 && names[2].due == 200 &&
            names[3].due == 300 && names[4].due < 0 && strcmp(names[0].id, names[1].id) < 0,
        "by time, then id, the held ones last");
@@ -249,7 +249,8 @@ static void strays(void)
              s.path);
     if (system(line))
         fail_hard(line, NULL);
-    ok(!spool_list(s.spool, 2, &names, &count, &s.e) && count <= 1,
+    ok(!spool_list(s.spool, &(const struct spool_wish){SPOOL_ALL, 2}, &names, &count, &s.e) &&
+           count <= 1,
        "a glance counts what is no entry");
     free(names);
     ok(listed(s.spool, NULL) == 1 && !spool_damaged(s.spool, &count, &s.e) && count == 3,
@@ -303,7 +304,7 @@ static void work(const struct scene *s, int mine)
         _exit(1);
     for (round = 0; round < 25; round++) {
         if (enqueue(spool, "you@example.net", 100 + round, NULL, &e) ||
-            spool_list(spool, SPOOL_LIST_MOST, &names, &count, &e))
+            spool_list(spool, SPOOL_EVERYTHING, &names, &count, &e))
             _exit(2);
         for (i = (size_t)mine; i < count; i += 3) {
             status = spool_enter(spool, &names[i], true, &entry, &e);
@@ -421,7 +422,9 @@ static void many(void)
     count = listed(s.spool, NULL);
     clock_gettime(CLOCK_MONOTONIC, &to);
     ok(count == 10000, "10,000 entries are listed");
-    ok(!spool_list(s.spool, 100, &names, &count, &s.e) && count == 100, "or a hundred of them");
+    ok(!spool_list(s.spool, &(const struct spool_wish){SPOOL_ALL, 100}, &names, &count, &s.e) &&
+           count == 100,
+       "or a hundred of them");
     free(names);
     printf("# in %.1f ms\n",
            (double)(to.tv_sec - from.tv_sec) * 1e3 + (double)(to.tv_nsec - from.tv_nsec) / 1e6);

@@ -144,7 +144,7 @@ static struct seen look(const struct stage_set *set)
         fail_hard("spool_open", &e);
     for (round = 0; round < 2; round++) {
         seen = (struct seen){.whole = true};
-        if (spool_list(spool, SPOOL_LIST_MOST, &names, &count, &e))
+        if (spool_list(spool, SPOOL_EVERYTHING, &names, &count, &e))
             fail_hard("spool_list", &e);
         for (i = 0; i < count; i++) {
             if (spool_enter(spool, &names[i], true, &entry, &e) != 1)
@@ -199,7 +199,7 @@ static void attached_and_released(void)
     ok(!spool_release_notices(&set.entry, 50, &set.s.e) && !set.entry.envelope.notices &&
            names_in(&set.s, path) == 2,
        "released, it has left the message");
-    if (spool_list(set.s.spool, SPOOL_LIST_MOST, &names, &count, &set.s.e))
+    if (spool_list(set.s.spool, SPOOL_EVERYTHING, &names, &count, &set.s.e))
         fail_hard("spool_list", &set.s.e);
     ok(count == 2 && names[0].due == 50 && enter_elsewhere(&set.s, &names[0]) == 1,
        "it is in the queue, for any other to take");
