@@ -86,6 +86,20 @@ prepare() {
     assert_equal "$(cat "$dir"/mail/envelope/* | grep -c 'MAIL FROM:<sender@example.org>')" 2
 }
 
+@test "a header that grew beyond its limits when it was mended: what was kept can be sent" {
+    start_server
+    message=$BATS_TEST_TMPDIR/grows
+    { printf 'To: ' && seq -f name%.0f 6000 | paste -sd,; } >"$message"
+    printf 'X: %065000d\n' {1..15} >>"$message"
+    printf '\ntext\n' >>"$message"
+    keep a@example.org
+    [ "$(stat -c %s "$(entry)/message")" -gt $((1024 * 1024)) ]
+    flush
+    expect 0
+    assert_kept 0
+    assert_delivered 1
+}
+
 @test "what fails for now stays, with the last reply and a later time: 75" {
     keep a@example.org b@example.org c@example.org
     start_server --rcpt 'a@*=451 4.3.0 later' --rcpt 'b@*=550 5.1.1 unknown'

@@ -234,6 +234,37 @@ number_for() {
     assert_kept 1
 }
 
+@test "a notice that can't be made now is made later, and the message is not held" {
+    start_server --reply 'rcpt=550 5.1.1 unknown'
+    keep a@example.org
+    # No file of over 1 KiB: the envelope fits, the notice does not.
+    run bash -c 'ulimit -f 1; exec "$@" </dev/null' - "$SMTPSEND" -q --server "127.0.0.1:$port"
+    expect 74 "can't write the notice"
+    assert_kept 1
+    assert_recipients '<a@example.org> failed 550 *'
+    assert_pause 240 360
+    start_server
+    flush
+    expect 0
+    assert_kept 0
+    read_notice
+    assert_line 'Final-Recipient: rfc822; a@example.org'
+    assert_line 'Diagnostic-Code: smtp; 550 5.1.1 unknown'
+}
+
+@test "a message that can't be read as one comes back at once, with the reason" {
+    start_server
+    keep a@example.org
+    printf '\0' | dd of="$(entry)/message" bs=1 seek=2 conv=notrunc status=none
+    flush
+    expect 0
+    assert_kept 0
+    assert_delivered 1
+    run cat "$dir"/mail/new/*
+    assert_line --partial 'Final-Recipient: rfc822; a@example.org'
+    assert_line --partial 'the message has a NUL byte'
+}
+
 # ---- time ----
 
 @test "past its lifetime it comes back, after a last attempt" {

@@ -445,7 +445,7 @@ int downgrade_new(struct downgrade **d, struct source *s, const struct body *bod
     *d = NULL;
     if (!new)
         return err_set(e, ERR_OS, "no memory for the message");
-    line_reader_init(&new->reader, s, false);
+    line_reader_init(&new->reader, s, HEADER_LINE_MAX, false);
     new->body = *body;
     buf_init(&new->found, DOWNGRADE_PARTS_MAX);
     header_init(&new->header);

@@ -8,9 +8,14 @@
 
 void header_init(struct header *h)
 {
-    *h = (struct header){.count = 0};
+    *h = (struct header){.max = HEADER_MAX, .line_max = HEADER_LINE_MAX};
     buf_init(&h->bytes, HEADER_EDITED_MAX);
     buf_init(&h->added, HEADER_MAX);
+}
+
+void header_expect_edited(struct header *h)
+{
+    h->max = h->line_max = h->bytes.max = HEADER_MENDED_MAX;
 }
 
 void header_release(struct header *h)
@@ -67,10 +72,10 @@ static int check_line(const struct header *h, const char *line, size_t len, stru
                 h->count + 1);
         return err_hint(e, "mail headers are text; is the input a binary or UTF-16 file?");
     }
-    if (len > HEADER_LINE_MAX)
-        return err_set(e, ERR_DATA, "a header line is longer than %d bytes", HEADER_LINE_MAX);
-    if (h->bytes.len + len + 2 > HEADER_MAX)
-        return err_set(e, ERR_DATA, "the header is longer than %d bytes", HEADER_MAX);
+    if (len > h->line_max)
+        return err_set(e, ERR_DATA, "a header line is longer than %zu bytes", h->line_max);
+    if (h->bytes.len + len + 2 > h->max)
+        return err_set(e, ERR_DATA, "the header is longer than %zu bytes", h->max);
     return 0;
 }
 

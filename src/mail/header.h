@@ -12,7 +12,8 @@
 enum {
     HEADER_MAX = 1024 * 1024, /* as it comes */
     HEADER_LINE_MAX = 64 * 1024,
-    HEADER_EDITED_MAX = 8 * HEADER_MAX /* with what takes the place of fields */
+    HEADER_EDITED_MAX = 8 * HEADER_MAX, /* with what takes the place of fields */
+    HEADER_MENDED_MAX = HEADER_EDITED_MAX + 2 * HEADER_MAX /* and what we add, and a trace */
 };
 
 struct field {
@@ -26,10 +27,15 @@ struct header {
     struct buf bytes; /* all fields as they came, normalised; then those that replace some */
     struct field *fields;
     size_t count, cap;
-    struct buf added; /* fields that we add, in wire form; go before the others */
+    size_t max, line_max; /* of the bytes to come, and of a line of them */
+    struct buf added;     /* fields that we add, in wire form; go before the others */
 };
 
 void header_init(struct header *h);
+
+/* The lines to come are those of a header that was edited, in wire form: there and in each of them
+ * are up to HEADER_MENDED_MAX bytes. */
+void header_expect_edited(struct header *h);
 void header_release(struct header *h);
 
 /* Forget the fields, keep the memory. */
@@ -37,7 +43,7 @@ void header_clear(struct header *h);
 
 /* Take one line (without its line end). 1: taken; 0: not a header line (no field name, or a
  * continuation with nothing to continue), the header ends before it; -1 with ERR_DATA: a line
- * over HEADER_LINE_MAX, a header over HEADER_MAX, or a NUL. The empty line that ends a header is
+ * over HEADER_LINE_MAX or a header over HEADER_MAX, unless it was edited, or a NUL. The empty line that ends a header is
  * the caller's business. */
 int header_line(struct header *h, const char *line, size_t len, struct err *e);
 

@@ -128,7 +128,7 @@ int intake_header(struct source *s, struct header *h, struct body *body, struct 
     struct intake in = {.mark = 0};
     int rc;
 
-    line_reader_init(&in.reader, s, false);
+    line_reader_init(&in.reader, s, h->line_max, false);
     rc = first_line(&in, e);
     while (rc > 0 && in.reader.line.len > in.mark) {
         rc = header_line(h, in.reader.line.data + in.mark, in.reader.line.len - in.mark, e);

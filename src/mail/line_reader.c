@@ -1,9 +1,9 @@
 #include "mail/line_reader.h"
 
-void line_reader_init(struct line_reader *r, struct source *s, bool skip_lf)
+void line_reader_init(struct line_reader *r, struct source *s, size_t most, bool skip_lf)
 {
     *r = (struct line_reader){.source = s, .skip_lf = skip_lf};
-    buf_init(&r->line, HEADER_LINE_MAX + 1);
+    buf_init(&r->line, most + 1);
 }
 
 void line_reader_release(struct line_reader *r)

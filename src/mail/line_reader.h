@@ -13,12 +13,11 @@ struct line_reader {
     bool skip_lf;          /* that was a CR, so an LF may belong to it */
 };
 
-/* SKIP_LF: an LF that comes first belongs to a line before. */
-void line_reader_init(struct line_reader *r, struct source *s, bool skip_lf);
+/* Lines of up to MOST bytes come whole. SKIP_LF: an LF that comes first belongs to a line before. */
+void line_reader_init(struct line_reader *r, struct source *s, size_t most, bool skip_lf);
 void line_reader_release(struct line_reader *r);
 
-/* Read the next line. One of more than HEADER_LINE_MAX bytes comes in pieces of one byte more
- * than that; all but its last are not ended. 1; 0: the input is over; -1. */
+/* Read the next line. A longer one comes in pieces of one byte more than that; all but its last are not ended. 1; 0: the input is over; -1. */
 int line_reader_next(struct line_reader *r, struct err *e);
 
 #endif

@@ -63,6 +63,8 @@ static int take_in(struct message *m, int fd, const struct message_options *opti
                    struct err *e)
 {
     m->streamed = options->stream;
+    if (options->mended)
+        header_expect_edited(&m->header);
     if (source_init(&m->source, fd, options->reader, options->dot_ends, e) < 0)
         return -1;
     if (m->source.kind == SOURCE_STREAM && !m->streamed &&

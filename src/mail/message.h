@@ -27,6 +27,7 @@ struct message_facts {
 struct message_options {
     bool stream;   /* send as it is read: only the header is taken before */
     bool dot_ends; /* input is a terminal: a line that is a lone dot ends it */
+    bool mended;   /* input is what message_next gave, after edits: its header may be longer */
     const struct source_reader *reader; /* in place of the descriptor; or NULL */
 };
 

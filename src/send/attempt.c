@@ -11,7 +11,7 @@
 
 static int open_message(struct attempt *a, struct err *e)
 {
-    const struct message_options options = {0};
+    const struct message_options options = {.mended = true};
     const struct message_identity nobody = {0};
 
     if (message_open(&a->dispatch.message, a->message, &options, e))
@@ -78,13 +78,17 @@ int attempt_send(struct attempt *a, struct err *e)
 {
     struct settings wishes;
     struct extensions extensions;
+    int status;
 
+    a->lost = false;
     a->envelope = (struct envelope){0};
     a->dispatch = (struct dispatch){
         .link = a->link, .extensions = &extensions, .envelope = &a->envelope, .sink = a->sink};
-    if (open_message(a, e) || list_waiting(a, e) || recall(a, &wishes, &extensions, e))
+    if (list_waiting(a, e) || open_message(a, e) || recall(a, &wishes, &extensions, e))
         return -1;
-    return dispatch_send(&a->dispatch, e);
+    status = dispatch_send(&a->dispatch, e);
+    a->lost = queue_is_lost(&a->envelope);
+    return status;
 }
 
 void attempt_release(struct attempt *a)
@@ -129,7 +133,7 @@ static int record(const struct attempt *a, struct queued_recipient *q,
         return queued_recipient_note(q, r->code, r->enhanced, (enum stage)r->stage,
                                      r->said ? r->said : "", e);
     case DELIVERY_WITHHELD:
-        if (queue_is_lost(&a->envelope))
+        if (a->lost)
             q->state = QUEUED_FAILED;
         return queued_recipient_note(q, 0, none, STAGE_RCPT,
                                      "held back, since another was refused", e);

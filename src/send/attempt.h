@@ -14,6 +14,7 @@ struct attempt {
     int64_t now;              /* seconds since 1970 */
     struct envelope envelope; /* out: of the recipients that waited */
     struct dispatch dispatch; /* out: how it went */
+    bool lost;                /* out: see queue_is_lost */
 };
 
 /* Send to the recipients that wait. 0: the server has decided on all of them; -1: E concerns those

@@ -296,10 +296,13 @@ static int release_notices(struct errand *x, struct err *e)
     return spool_update(x->entry, e) || spool_release_notices(x->entry, x->now, e) ? -1 : 0;
 }
 
-/* When it is tried next. */
-static int64_t next_try(const struct errand *x)
+/* When it is looked at next: it is held where nothing is left but failures that nobody can be told of.
+ * One whose notice could not be made has another go at that. */
+static int64_t next_try(const struct errand *x, bool unheard)
 {
-    return has_waiting(x->queued) ? queue_next_try(x->now, x->queued->attempts) : SPOOL_HELD;
+    if (unheard && !has_waiting(x->queued))
+        return SPOOL_HELD;
+    return queue_next_try(x->now, x->queued->attempts);
 }
 
 static void tell_unheard(struct courier *c, const struct errand *x)
@@ -338,7 +341,7 @@ static void settle(struct courier *c, struct errand *x)
     written = x->sent && !made && left == queue_envelope_left(x->queued); /* by note_sent */
     if (!written && spool_update(x->entry, &e))
         complain(c, &e); /* what is new is lost, but its next try is written in its name */
-    if (spool_reschedule(x->entry, next_try(x), &e))
+    if (spool_reschedule(x->entry, next_try(x, unheard), &e))
         complain(c, &e);
 }
 
