@@ -10,9 +10,13 @@ prepare() {
     use_queue
 }
 
-# The config of a fallback to the server started last.
+# The user's config has a fallback to the server started last.
 configure_fallback() {
     configure "server = 127.0.0.1:$port" 'queue = fallback' "$@"
+    export XDG_CONFIG_HOME=$BATS_TEST_TMPDIR/xdg
+    mkdir -p "$XDG_CONFIG_HOME/smtpsend"
+    cp "$BATS_TEST_TMPDIR/config" "$XDG_CONFIG_HOME/smtpsend/smtpsend.conf"
+    config=()
 }
 
 @test "what is due goes behind a message, in its session; what is not stays" {
@@ -91,4 +95,24 @@ configure_fallback() {
     assert_kept 0
     run cat "$dir"/mail/envelope/*
     refute_output --partial NOTIFY
+}
+
+@test "a message with a config, a lifetime or a postmaster of its own takes none along" {
+    start_server --rcpt 'late@*=451 4.3.0 later'
+    configure_fallback
+    keep late@example.org
+    age 100
+    mail --queue-lifetime 1s z@example.org
+    expect 0
+    mail --postmaster p@example.org z@example.org
+    expect 0
+    cp "$XDG_CONFIG_HOME/smtpsend/smtpsend.conf" "$BATS_TEST_TMPDIR/other"
+    mail -C "$BATS_TEST_TMPDIR/other" z@example.org
+    expect 0
+    assert_delivered 3
+    assert_kept 1
+    assert_fact 'attempts 0'
+    mail z@example.org
+    expect 0
+    assert_fact 'attempts 1' 'recipient <late@example.org> waiting 451 *'
 }

@@ -25,8 +25,8 @@ prepare() {
     assert_connections 1
 }
 
-@test "-q: no recipients, no odd interval" {
-    for words in '-q a@example.org' '-q 30m' '-qx' '-q-1'; do
+@test "-q: no recipients, no odd interval, nothing else with it" {
+    for words in '-bm -q' '-q -bs' '-q --dry-run' '-q -t' '-q a@example.org' '-q 30m' '-qx' '-q-1'; do
         # shellcheck disable=SC2086 # words
         run "$SMTPSEND" $words </dev/null
         expect 64 '-q'
@@ -552,4 +552,14 @@ end_flusher() {
     expect 67 '550 5.1.1 unknown'
     run "$SMTPSEND" --queue-retry 00000001-0000000000
     expect 66
+}
+
+@test "--queue-retry: one that was held is held again where it does not go" {
+    start_server --rcpt 'b@*=451 4.3.0 later'
+    keep b@example.org
+    reschedule held
+    run "$SMTPSEND" --queue-retry "$(entry_id)" --server "127.0.0.1:$port"
+    expect 75 '451 4.3.0 later'
+    assert_fact 'attempts 1'
+    [[ $(entry) == */held-----* ]]
 }

@@ -392,3 +392,23 @@ number_for() {
     assert_delivered 1
     grep -q NOTIFY=SUCCESS,FAILURE "$dir/log/1"
 }
+
+@test "what can't be tried for want of an account comes back too, when its time is over" {
+    start_server
+    configure "server = 127.0.0.1:$port" '[account gone]'
+    keep "${config[@]}" -a gone a@example.org
+    configure "server = 127.0.0.1:$port"
+    run timeout 60 "$SMTPSEND" -q "${config[@]}" </dev/null
+    expect 78 "no account 'gone'"
+    assert_kept 1
+    age 864000
+    run timeout 60 "$SMTPSEND" -q "${config[@]}" </dev/null
+    expect 78 "no account 'gone'"
+    configure "server = 127.0.0.1:$port" '[account gone]'
+    run timeout 60 "$SMTPSEND" -q "${config[@]}" </dev/null
+    expect 0
+    assert_kept 0
+    read_notice
+    assert_line 'to sender@example.org from MAILER-DAEMON'
+    assert_output --partial 'Final-Recipient: rfc822; a@example.org'
+}

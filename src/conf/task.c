@@ -143,6 +143,9 @@ static int check(const struct task *task, const struct settings *s,
     case TASK_NOTHING:
         break;
     }
+    if (s->flush)
+        return err_set(e, ERR_USAGE,
+                       "-q sends what is in the queue, and excludes anything else");
     return s->report ? err_set(e, ERR_USAGE, "--report is for -bp alone in this version") : 0;
 }
 

@@ -105,8 +105,6 @@ static int note_failure(struct queued_recipient *q, const struct err *failure,
     struct buf said;
     int status;
 
-    if (queue_prospect(failure) == PROSPECT_UNKNOWN)
-        return 0;
     buf_init(&said, SIZE_MAX);
     buf_addf(&said, "%s%s", failure->said ? failure->said : failure->message, addition);
     if (queue_prospect(failure) == PROSPECT_NONE)
@@ -139,6 +137,8 @@ static int record(const struct attempt *a, struct queued_recipient *q,
                                      "held back, since another was refused", e);
     case DELIVERY_WAITING:
     case DELIVERY_ACCEPTED:
+        if (queue_prospect(failure) == PROSPECT_UNKNOWN)
+            break;
         return note_failure(q, failure, maybe ? QUEUE_UNSURE : "", e);
     case DELIVERY_QUEUED:
         break;

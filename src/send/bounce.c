@@ -442,7 +442,7 @@ static bool wants_whole(const struct bounce *b, const struct stat *st)
 
 static int open_original(struct writer *w, struct err *e)
 {
-    struct message_options options = {.stream = true};
+    struct message_options options = {.stream = true, .mended = true};
     struct stat st;
     int rc = 0;
 

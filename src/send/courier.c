@@ -32,6 +32,7 @@ struct errand {
     struct link *link; /* of the account; NULL: there is none to be had */
     int64_t now;
     bool asked; /* for by the user */
+    bool held;  /* and held back by him */
     bool tells; /* see struct returns */
     bool sent;  /* to somebody */
 };
@@ -138,11 +139,7 @@ static void find_link(struct courier *c, struct errand *x)
 
 static bool has_waiting(const struct queue_envelope *q)
 {
-    size_t i = 0;
-
-    while (i < q->count && q->recipients[i].state != QUEUED_WAITING)
-        i++;
-    return i < q->count;
+    return queue_envelope_has(q, QUEUED_WAITING);
 }
 
 static int64_t expires(const struct courier *c, const struct errand *x)
@@ -198,6 +195,11 @@ static bool send(struct courier *c, struct errand *x)
             envelope_count(&a.envelope, DELIVERY_WAITING) < a.envelope.count;
     if (tried && attempt_record(&a, &failure, &e))
         complain(c, &e);
+    if (!tried && x->now >= expires(c, x)) {
+        tried = true;
+        if (attempt_record_all(x->queued, &failure, &e))
+            complain(c, &e);
+    }
     x->tells = a.dispatch.tells;
     x->sent = envelope_count(&a.envelope, DELIVERY_DONE) > 0;
     c->sent += x->sent;
@@ -230,7 +232,7 @@ static bool go(struct courier *c, struct errand *x)
     down = find_down(c, x->account);
     if (!down && x->link && x->link->armed)
         return send(c, x);
-    if (!down || queue_prospect(&down->why) == PROSPECT_UNKNOWN || !is_time_to_tell(c, x))
+    if (!down || !is_time_to_tell(c, x))
         return false;
     if (attempt_record_all(x->queued, &down->why, &e))
         complain(c, &e);
@@ -239,19 +241,28 @@ static bool go(struct courier *c, struct errand *x)
 
 /* ---- what comes of it ---- */
 
-/* That some have the message must be written down before anything else: the others are tried again,
- * these must not be. Where that can't be done, a rename still can, which keeps it back. */
+/* That some have the message can't be written down, for E. A rename still can, which keeps it from
+ * being sent to them again. */
+static void hold_back(struct courier *c, struct errand *x, struct err *e)
+{
+    struct err worse = ERR_INIT;
+
+    err_hint(e, "'%s' is held: some recipients have it already", x->entry->name.id);
+    if (spool_reschedule(x->entry, SPOOL_HELD, &worse))
+        err_hint(e, "some recipients of '%s' may get it again", x->entry->name.id);
+    err_release(&worse);
+    complain(c, e);
+}
+
+/* That some have the message is written down before anything else: the others are tried again, these
+ * must not be. */
 static int note_sent(struct courier *c, struct errand *x)
 {
-    struct err e = ERR_INIT, worse = ERR_INIT;
+    struct err e = ERR_INIT;
 
     if (!x->sent || !queue_envelope_left(x->queued) || !spool_update(x->entry, &e))
         return 0;
-    err_hint(&e, "'%s' is held: some recipients have it already", x->entry->name.id);
-    if (spool_reschedule(x->entry, SPOOL_HELD, &worse))
-        err_hint(&e, "some recipients of '%s' may get it again", x->entry->name.id);
-    err_release(&worse);
-    complain(c, &e);
+    hold_back(c, x, &e);
     return -1;
 }
 
@@ -289,18 +300,31 @@ static bool tell_senders(struct courier *c, struct errand *x, bool *made)
     return r.unheard;
 }
 
-/* Write down that the notices are as good as sent, and let them go. */
-static int release_notices(struct errand *x, struct err *e)
+/* Write down that the notices are as good as sent, and let them go. LEFT: recipients that were before
+ * there were notices; none of them: that the others have the message is not yet written down. */
+static int release_notices(struct courier *c, struct errand *x, size_t left)
 {
+    struct err e = ERR_INIT;
+
     x->queued->notices = true;
-    return spool_update(x->entry, e) || spool_release_notices(x->entry, x->now, e) ? -1 : 0;
+    if (spool_update(x->entry, &e)) {
+        if (x->sent && !left)
+            hold_back(c, x, &e);
+        else
+            complain(c, &e);
+        return -1;
+    }
+    if (!spool_release_notices(x->entry, x->now, &e))
+        return 0;
+    complain(c, &e); /* who takes the message next does it */
+    return -1;
 }
 
 /* When it is looked at next: it is held where nothing is left but failures that nobody can be told of.
  * One whose notice could not be made has another go at that. */
 static int64_t next_try(const struct errand *x, bool unheard)
 {
-    if (unheard && !has_waiting(x->queued))
+    if (x->held || (unheard && !has_waiting(x->queued)))
         return SPOOL_HELD;
     return queue_next_try(x->now, x->queued->attempts);
 }
@@ -324,10 +348,8 @@ static void settle(struct courier *c, struct errand *x)
         return;
     left = queue_envelope_left(x->queued);
     unheard = tell_senders(c, x, &made);
-    if (made && release_notices(x, &e)) {
-        complain(c, &e);
+    if (made && release_notices(c, x, left))
         return;
-    }
     c->noticed = c->noticed || made;
     if (!queue_envelope_left(x->queued)) {
         if (spool_remove(x->entry, &e))
@@ -354,16 +376,6 @@ static void mend_clock(struct queue_envelope *q, int64_t now)
         q->created = now;
 }
 
-static void revive(struct queue_envelope *q)
-{
-    size_t i;
-
-    for (i = 0; i < q->count; i++) {
-        if (q->recipients[i].state == QUEUED_FAILED)
-            q->recipients[i].state = QUEUED_WAITING;
-    }
-}
-
 static bool handle(struct courier *c, const struct spool_name *name, bool asked)
 {
     struct spool_entry entry;
@@ -377,8 +389,10 @@ static bool handle(struct courier *c, const struct spool_name *name, bool asked)
         return entered < 0;
     x.queued = &entry.envelope;
     mend_clock(x.queued, x.now);
+    /* Who holds a message goes on holding it when it does not go; one that had failed is no longer. */
+    x.held = asked && name->due < 0 && has_waiting(x.queued);
     if (asked)
-        revive(x.queued);
+        (void)queue_envelope_revive(x.queued);
     if (has_waiting(x.queued) && !go(c, &x)) {
         c->left++;
     } else {

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -143,18 +144,23 @@ int flush_run(const struct flush_request *request, struct report *report)
 
 /* ---- behind a message ---- */
 
-/* Options that say which way a message goes, or as whom, say it of that one alone. */
+/* Options that say which way a message goes, as whom, or what becomes of it say it of that one
+ * alone. */
+static bool is_steering(const struct option_row *row)
+{
+    return !strcmp(row->group, "Where to") || !strcmp(row->group, "Who") ||
+           row->offset == offsetof(struct settings, config) ||
+           row->offset == offsetof(struct settings, queue_lifetime_ms) ||
+           row->offset == offsetof(struct settings, postmaster);
+}
+
 static bool is_steered(const struct layers *layers)
 {
-    size_t i;
+    size_t i = 0;
 
-    for (i = 0; i < layers->words.count; i++) {
-        const char *group = layers->words.at[i].origin.row->group;
-
-        if (!strcmp(group, "Where to") || !strcmp(group, "Who"))
-            return true;
-    }
-    return false;
+    while (i < layers->words.count && !is_steering(layers->words.at[i].origin.row))
+        i++;
+    return i < layers->words.count;
 }
 
 void behind_look(struct behind *behind, const struct layers *layers,

@@ -143,21 +143,6 @@ int queue_hold(struct spool *spool, const char *id, struct err *e)
     return status;
 }
 
-/* Whether one had failed. */
-static bool revive(struct queue_envelope *envelope)
-{
-    bool any = false;
-    size_t i;
-
-    for (i = 0; i < envelope->count; i++) {
-        if (envelope->recipients[i].state == QUEUED_FAILED) {
-            envelope->recipients[i].state = QUEUED_WAITING;
-            any = true;
-        }
-    }
-    return any;
-}
-
 int queue_release(struct spool *spool, const char *id, struct err *e)
 {
     struct spool_entry entry;
@@ -165,7 +150,7 @@ int queue_release(struct spool *spool, const char *id, struct err *e)
 
     if (enter(spool, id, true, &entry, e))
         return -1;
-    if (revive(&entry.envelope))
+    if (queue_envelope_revive(&entry.envelope))
         status = spool_update(&entry, e);
     if (!status)
         status = spool_reschedule(&entry, (int64_t)time(NULL), e);

@@ -139,6 +139,29 @@ int queued_recipient_note(struct queued_recipient *r, int code, struct enhanced 
     return r->said ? 0 : err_set(e, ERR_OS, "no memory for a reply");
 }
 
+bool queue_envelope_has(const struct queue_envelope *envelope, enum queued_state state)
+{
+    size_t i = 0;
+
+    while (i < envelope->count && envelope->recipients[i].state != state)
+        i++;
+    return i < envelope->count;
+}
+
+bool queue_envelope_revive(struct queue_envelope *envelope)
+{
+    bool any = false;
+    size_t i;
+
+    for (i = 0; i < envelope->count; i++) {
+        if (envelope->recipients[i].state == QUEUED_FAILED) {
+            envelope->recipients[i].state = QUEUED_WAITING;
+            any = true;
+        }
+    }
+    return any;
+}
+
 size_t queue_envelope_left(const struct queue_envelope *envelope)
 {
     size_t i, left = 0;

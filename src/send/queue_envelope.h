@@ -69,6 +69,12 @@ int queue_envelope_add(struct queue_envelope *envelope, const char *address, str
 int queued_recipient_note(struct queued_recipient *r, int code, struct enhanced enhanced,
                           enum stage stage, const char *said, struct err *e);
 
+/* Whether a recipient is in STATE. */
+bool queue_envelope_has(const struct queue_envelope *envelope, enum queued_state state);
+
+/* Let those that have failed wait again. Whether there were any. */
+bool queue_envelope_revive(struct queue_envelope *envelope);
+
 /* How many recipients are not done. */
 size_t queue_envelope_left(const struct queue_envelope *envelope);
 

@@ -81,15 +81,6 @@ static int tell(struct returns *r, enum bounce_kind kind, enum queued_state stat
     return status;
 }
 
-static bool has(const struct queue_envelope *q, enum queued_state state)
-{
-    size_t i = 0;
-
-    while (i < q->count && q->recipients[i].state != state)
-        i++;
-    return i < q->count;
-}
-
 /* A notice that fails is never told of to whom it was for. */
 static bool failed_for(const struct queue_envelope *q, const char *address)
 {
@@ -128,7 +119,7 @@ static int tell_failures(struct returns *r, struct err *e)
     struct queue_envelope *q = &r->entry->envelope;
     const char *to = hearer(r);
 
-    if (!has(q, QUEUED_FAILED))
+    if (!queue_envelope_has(q, QUEUED_FAILED))
         return 0;
     if (bounce_wanted(q, BOUNCE_FAILED)) {
         if (!to) {
@@ -145,7 +136,7 @@ static int tell_failures(struct returns *r, struct err *e)
 bool returns_delay_is_due(const struct queue_envelope *q, int64_t now)
 {
     return *q->reverse_path && !q->warned && now - q->created >= RETURNS_DELAY &&
-           has(q, QUEUED_WAITING) && bounce_wanted(q, BOUNCE_DELAYED);
+           queue_envelope_has(q, QUEUED_WAITING) && bounce_wanted(q, BOUNCE_DELAYED);
 }
 
 static int tell_delay(struct returns *r, struct err *e)

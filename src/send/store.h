@@ -17,7 +17,7 @@ struct store {
 };
 
 /* Keep the message as queue_keep does, and tell the user: an entry for each NOTIFY, since an entry
- * has one. ORCPT is not kept. IDS has those of the entries, with commas between them, and is empty
+ * has one; --require-all is then of each of them. ORCPT is not kept. IDS has those of the entries, with commas between them, and is empty
  * where there was nobody to keep it for.
  *
  * -1: the client has to hear that it failed, and sends again. Where it was a second entry that could
