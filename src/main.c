@@ -195,6 +195,16 @@ static int perform(struct program *p, const struct task *task, struct err *e)
     return task->kind == TASK_NOTHING ? 0 : use_config(p, task);
 }
 
+static int choose_task(const struct program *p, struct task *task, struct err *e)
+{
+    const struct task_call call = {.name = p->name,
+                                   .words = &p->layers.words,
+                                   .settings = &p->settings,
+                                   .has_recipients = *p->recipients != NULL};
+
+    return task_choose(task, &call, e);
+}
+
 int main(int argc, char **argv)
 {
     struct program p = {.name = base_name(argc ? argv[0] : NULL)};
@@ -206,8 +216,7 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
     p.sendmail = task_is_sendmail(p.name);
-    if (!read_settings(&p, argc, argv, &e) &&
-        !task_choose(&task, p.name, &p.settings, &p.layers.words, *p.recipients != NULL, &e)) {
+    if (!read_settings(&p, argc, argv, &e) && !choose_task(&p, &task, &e)) {
         report_init(&p.report, p.settings.quiet, p.settings.verbose);
         status = perform(&p, &task, &e);
     } else {

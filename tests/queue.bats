@@ -423,3 +423,16 @@ in_place() {
     expect 0 'No space left'
     expect_not "$spool/"
 }
+
+@test "fallback: where the queue can't take it, the status is what it would be without" {
+    start_server --rcpt 'b@*=451 4.3.0 later'
+    mkdir -m 777 "$spool"
+    fall_back a@example.org b@example.org
+    expect 75 '451 4.3.0 later' 'others can write in the queue'
+    rmdir "$spool"
+    ln -s elsewhere "$spool"
+    fall_back b@example.org
+    expect 75 '451 4.3.0 later'
+    mail --server 127.0.0.1:1 --queue always a@example.org
+    expect 73
+}

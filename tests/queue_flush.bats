@@ -310,14 +310,19 @@ prepare() {
     keep "${config[@]}" -a one a@example.org
     keep b@example.org
     start_server
-    flush
+    configure "server = 127.0.0.1:$port"
+    run "$SMTPSEND" "${config[@]}" -q
     expect 78 "no account 'one'"
     assert_kept 1
     assert_delivered 1
     assert_fact 'attempts 0' 'recipient <a@example.org> waiting'
-    flush --quiet
+    run "$SMTPSEND" "${config[@]}" -q --quiet
     expect 78
     assert_equal "$output" ''
+    # Who says by which server it goes has no need of the account.
+    flush
+    expect 0
+    assert_delivered 2
 }
 
 @test "a wrong password is told of, and right it works" {
@@ -562,4 +567,45 @@ end_flusher() {
     expect 75 '451 4.3.0 later'
     assert_fact 'attempts 1'
     [[ $(entry) == */held-----* ]]
+}
+
+@test "-q and its kin take no option that is of a message" {
+    for words in '-q -f s@example.org' '-q -N never' '-q0 --require-all' '-bp -F x'; do
+        # shellcheck disable=SC2086 # words
+        run "$SMTPSEND" $words </dev/null
+        expect 64 'is of a message that is given'
+    done
+    run "$SMTPSEND" -q --postmaster 'x y' </dev/null
+    expect 64 "'x y' is not an address"
+    run "$SMTPSEND" -q --queue-dir '' </dev/null
+    expect 64 '--queue-dir'
+    run "$SMTPSEND" --queue-retry ../../etc/passwd </dev/null
+    expect 64 "'../../etc/passwd' can't be the id"
+}
+
+@test "-q1s serves the folder that its path leads to now" {
+    start_server
+    start_flusher
+    keep a@example.org
+    await arrived 1
+    rm -r "$spool"
+    keep b@example.org
+    await arrived 2
+    end_flusher
+}
+
+@test "a wish in the envelope that can't be is told to the sender; an address that can't is damage" {
+    start_server
+    keep a@example.org
+    edit 's/^from /notify bogus\nfrom /'
+    flush
+    expect 0
+    read_subject=$(grep -c '^Subject: Undelivered' "$(delivered)")
+    assert_equal "$read_subject" 1
+    keep a@example.org
+    edit 's/^recipient .*/recipient <b@x\\x3e\\x0d\\x0aRSET> waiting/'
+    flush
+    expect 65 'damaged' 'an address with a control byte'
+    assert_delivered 1
+    [ -n "$(ls "$spool/damaged")" ]
 }

@@ -53,6 +53,10 @@ int queue_path_find(struct buf *path, const char *dir, bool sendmail, struct err
 {
     const char *state = sendmail ? NULL : folder_from("XDG_STATE_HOME"), *folder;
 
+    if (dir && !*dir) {
+        err_set(e, ERR_USAGE, "--queue-dir must not be empty");
+        return err_about(e, "queue-dir");
+    }
     if (!dir && !geteuid())
         dir = root_queue;
     folder = dir || state ? NULL : home(sendmail);
@@ -62,7 +66,7 @@ int queue_path_find(struct buf *path, const char *dir, bool sendmail, struct err
         buf_addf(path, "%s/%s", state, user_queue);
     else if (folder)
         buf_addf(path, "%s/.local/state/%s", folder, user_queue);
-    if (path->len)
+    if (path->failed || path->len)
         return buf_check(path, ERR_USAGE, "the queue's path", e);
     err_set(e, ERR_OS, "this user has no home for a queue");
     err_hint(e, "say where it is: --queue-dir");

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 
+#include <stddef.h>
 #include <string.h>
 
 bool task_is_sendmail(const char *name)
@@ -52,8 +53,10 @@ static int parse_interval(struct task *task, const char *value, struct err *e)
     return err_set(e, ERR_USAGE, "-q: '%.20s' is no duration", value);
 }
 
-static int choose(struct task *task, const char *name, const struct settings *s, struct err *e)
+static int choose(struct task *task, const struct task_call *call, struct err *e)
 {
+    const struct settings *s = call->settings;
+
     if (s->help)
         task->kind = TASK_HELP;
     else if (s->version)
@@ -66,9 +69,9 @@ static int choose(struct task *task, const char *name, const struct settings *s,
         return choose_mode(task, s, e);
     else if (s->dry_run)
         task->kind = TASK_DRY_RUN;
-    else if (!strcmp(name, "mailq"))
+    else if (!strcmp(call->name, "mailq"))
         task->kind = TASK_LOOK_AFTER;
-    else if (!strcmp(name, "newaliases") || s->init_aliases)
+    else if (!strcmp(call->name, "newaliases") || s->init_aliases)
         task->kind = TASK_NOTHING;
     else if (s->flush)
         task->kind = TASK_FLUSH;
@@ -92,12 +95,40 @@ static size_t count_acts(const struct assignments *words, const char **name)
     return count;
 }
 
-/* What is done with the queue is done alone, and sends no message but those in it. */
-static int check_queue(const struct task *task, const struct settings *s,
-                       const struct assignments *words, bool has_recipients, struct err *e)
+/* An option that is about a message that is given; those of sendmail's callers are borne with. */
+static const struct option_row *find_stray(const struct assignments *words)
 {
+    const struct option_row *row;
+    size_t i;
+
+    for (i = 0; i < words->count; i++) {
+        row = words->at[i].origin.row;
+        if ((!strcmp(row->group, "Envelope") || !strcmp(row->group, "Message")) &&
+            row->offset != offsetof(struct settings, domain) &&
+            row->offset != offsetof(struct settings, ignore_dots))
+            return row;
+    }
+    return NULL;
+}
+
+static int check_strays(const struct assignments *words, struct err *e)
+{
+    const struct option_row *row = find_stray(words);
+    const char letter[] = {row ? row->letter : '\0', '\0'};
+
+    if (!row)
+        return 0;
+    err_set(e, ERR_USAGE, "%s%s is of a message that is given, not of those in the queue",
+            *row->name ? "--" : "-", *row->name ? row->name : letter);
+    return err_hint(e, "what was asked for them is kept with them");
+}
+
+/* What is done with the queue is done alone, and sends no message but those in it. */
+static int check_queue(const struct task *task, const struct task_call *call, struct err *e)
+{
+    const struct settings *s = call->settings;
     const char *act = NULL;
-    const size_t acts = count_acts(words, &act);
+    const size_t acts = count_acts(call->words, &act);
     const bool flush = task->kind == TASK_FLUSH;
     const struct {
         const char *name;
@@ -109,7 +140,7 @@ static int check_queue(const struct task *task, const struct settings *s,
                   {"-t", s->header_recipients},
                   {"--dry-run", s->dry_run},
                   {"--report", (acts || flush) && s->report},
-                  {"a recipient", has_recipients}};
+                  {"a recipient", call->has_recipients}};
     size_t i;
 
     for (i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
@@ -120,20 +151,24 @@ static int check_queue(const struct task *task, const struct settings *s,
                 : flush ? "-q"
                         : "-bp",
                 others[i].name);
-        return flush && has_recipients ? err_hint(e, "-q30m is one word") : -1;
+        return flush && call->has_recipients ? err_hint(e, "-q30m is one word") : -1;
     }
     return 0;
 }
 
 /* Options that would have no effect must not look as if they had. */
-static int check(const struct task *task, const struct settings *s,
-                 const struct assignments *words, bool has_recipients, struct err *e)
+static int check(const struct task *task, const struct task_call *call, struct err *e)
 {
+    const struct settings *s = call->settings;
+
     switch (task->kind) {
     case TASK_FLUSH:
     case TASK_RETRY:
     case TASK_LOOK_AFTER:
-        return check_queue(task, s, words, has_recipients, e);
+        return check_queue(task, call, e) ||
+                       (!task_is_sendmail(call->name) && check_strays(call->words, e))
+                   ? -1
+                   : 0;
     case TASK_HELP:
     case TASK_VERSION:
         return 0;
@@ -149,11 +184,8 @@ static int check(const struct task *task, const struct settings *s,
     return s->report ? err_set(e, ERR_USAGE, "--report is for -bp alone in this version") : 0;
 }
 
-int task_choose(struct task *task, const char *name, const struct settings *s,
-                const struct assignments *words, bool has_recipients, struct err *e)
+int task_choose(struct task *task, const struct task_call *call, struct err *e)
 {
     *task = (struct task){.kind = TASK_SEND};
-    if (choose(task, name, s, e) || check(task, s, words, has_recipients, e))
-        return err_at(e, STAGE_CONFIG);
-    return 0;
+    return choose(task, call, e) || check(task, call, e) ? err_at(e, STAGE_CONFIG) : 0;
 }

@@ -25,9 +25,15 @@ struct task {
 /* True when NAME is one of those that sendmail has. */
 bool task_is_sendmail(const char *name);
 
-/* Find out. NAME is without its path, WORDS are the command line whose merged settings S are. -1 with
- * ERR_USAGE: what was asked for excludes each other, or is not to be had here. */
-int task_choose(struct task *task, const char *name, const struct settings *s,
-                const struct assignments *words, bool has_recipients, struct err *e);
+/* How the program was called. */
+struct task_call {
+    const char *name;                /* without its path */
+    const struct assignments *words; /* of the command line ... */
+    const struct settings *settings; /* ... and what came of them */
+    bool has_recipients;
+};
+
+/* Find out. -1 with ERR_USAGE: what was asked for excludes each other, or is not to be had here. */
+int task_choose(struct task *task, const struct task_call *call, struct err *e);
 
 #endif

@@ -69,8 +69,10 @@ static int recall(const struct attempt *a, struct settings *s, struct extensions
     s->hold_until = q->hold_until;
     s->hold_for_ms = q->hold_for_ms;
     s->require_tls = q->require_tls;
-    if (delivery_parse(x, s, e))
+    if (delivery_parse(x, s, e)) {
+        e->kind = ERR_DATA; /* somebody has edited the envelope */
         return err_at(e, STAGE_QUEUE);
+    }
     return age(x, a->now > q->created ? a->now - q->created : 0, a->now, e);
 }
 

@@ -46,7 +46,8 @@ static bool is_loud(const struct courier *c, const struct err *e)
         return true;
     return !c->brief &&
            (queue_prospect(e) == PROSPECT_UNKNOWN || e->kind == ERR_NOPERM ||
-            e->stage == STAGE_STARTTLS || e->stage == STAGE_TLS || e->stage == STAGE_AUTH);
+            e->kind == ERR_NOHOST || e->kind == ERR_UNAVAILABLE || e->stage == STAGE_STARTTLS ||
+            e->stage == STAGE_TLS || e->stage == STAGE_AUTH);
 }
 
 /* Something went wrong with the queue itself, or our settings. */
@@ -108,7 +109,8 @@ static void choose_account(const struct courier *c, struct errand *x)
     else
         x->account =
             c->by_sender ? accounts_match(c->layers, x->queued->reverse_path) : c->account;
-    if (!c->chosen && name && !x->account)
+    if (!c->chosen && name && !x->account &&
+        settings_source(&c->settings, "server") < FROM_ENVIRONMENT)
         x->account = &unknown;
 }
 
@@ -251,6 +253,8 @@ static void hold_back(struct courier *c, struct errand *x, struct err *e)
     if (spool_reschedule(x->entry, SPOOL_HELD, &worse))
         err_hint(e, "some recipients of '%s' may get it again", x->entry->name.id);
     err_release(&worse);
+    if (c->brief && !c->report->replies) /* it will not be told again */
+        report_error(c->report, e, NULL);
     complain(c, e);
 }
 
@@ -418,6 +422,7 @@ bool courier_retry(struct courier *c, const struct spool_name *name)
 int courier_init(struct courier *c, const struct layers *layers, struct report *report,
                  struct err *e)
 {
+    struct problems wrong = {0};
     int chosen;
 
     *c = (struct courier){
@@ -428,6 +433,12 @@ int courier_init(struct courier *c, const struct layers *layers, struct report *
     report_init(report, c->settings.quiet, c->settings.verbose);
     c->sink = report_sink(report);
     c->links.run = deadline_in(c->settings.deadline_ms);
+    job_check(&c->settings, &wrong);
+    if (wrong.count) {
+        err_move(e, &wrong.at[0]);
+        problems_release(&wrong);
+        return -1;
+    }
     chosen = accounts_choose(layers, &c->settings, &c->account, e);
     c->by_sender = !chosen;
     c->chosen = settings_source(&c->settings, "account") >= FROM_ENVIRONMENT;

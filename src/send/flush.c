@@ -90,33 +90,52 @@ static int take_one(struct courier *c, const char *id, struct err *e)
     return 0;
 }
 
-static int go(const struct flush_request *request, struct courier *c, struct err *e)
+/* All of it, once. The folder is opened anew each time: what its path leads to may have changed. */
+static int run_once(const struct flush_request *request, struct courier *c, struct err *e)
 {
     int status =
         queue_open(&c->spool, &c->settings, request->sendmail, request->interval_ms > 0, e);
 
-    if (status)
-        return -1;
-    if (request->id && c->spool)
-        return take_one(c, request->id, e);
-    if (request->id)
-        return err_set(e, ERR_NOINPUT, "no message '%s' in the queue", request->id);
-    if (!c->spool)
-        return 0;
-    do {
+    if (!status && c->spool)
         status = pass(c, request->due, e);
-        while (!status && c->noticed) {
-            c->noticed = false;
-            status = pass(c, true, e); /* what senders are to hear need not wait for the next */
-        }
-        courier_end_pass(c);
+    while (!status && c->noticed) {
+        c->noticed = false;
+        status = pass(c, true, e); /* what senders are to hear need not wait for the next */
+    }
+    courier_end_pass(c);
+    if (c->spool)
         report_pass(c->report, c->sent, c->left > 0);
-        if (request->interval_ms > 0 && !stopped) {
-            rest(request->interval_ms);
-            c->sent = c->left = 0;
-            c->links.run = deadline_in(c->settings.deadline_ms); /* each pass has its own */
-        }
-    } while (!status && request->interval_ms > 0 && !stopped);
+    spool_close(c->spool);
+    c->spool = NULL;
+    return status;
+}
+
+static int run_all(const struct flush_request *request, struct courier *c, struct err *e)
+{
+    int status;
+
+    do {
+        status = run_once(request, c, e);
+        if (status || !request->interval_ms || stopped)
+            break;
+        rest(request->interval_ms);
+        c->sent = c->left = 0;
+        c->links.run = deadline_in(c->settings.deadline_ms); /* each pass has its own */
+    } while (!stopped);
+    return status;
+}
+
+static int run_one(const struct flush_request *request, struct courier *c, struct err *e)
+{
+    int status;
+
+    if (queue_check_id(request->id, e) ||
+        queue_open(&c->spool, &c->settings, request->sendmail, false, e))
+        return -1;
+    if (!c->spool)
+        return err_set(e, ERR_NOINPUT, "no message '%s' in the queue", request->id);
+    status = take_one(c, request->id, e);
+    spool_close(c->spool);
     return status;
 }
 
@@ -128,7 +147,7 @@ int flush_run(const struct flush_request *request, struct report *report)
 
     catch_signals();
     if (!status)
-        status = go(request, &c, &e);
+        status = request->id ? run_one(request, &c, &e) : run_all(request, &c, &e);
     if (status) {
         err_at(&e, STAGE_QUEUE);
         report_error(report, &e, NULL);
@@ -136,7 +155,6 @@ int flush_run(const struct flush_request *request, struct report *report)
     } else if (!request->interval_ms) {
         status = courier_status(&c);
     }
-    spool_close(c.spool);
     courier_release(&c);
     err_release(&e);
     return status;

@@ -14,6 +14,7 @@
 
 enum {
     PATH_BYTES = 4096,
+    ID_SHOWN = 60,
     NOTIFY_BYTES = 64,
     TRACE_BYTES = 2048,
     FIRST_PAUSE = 5 * 60,
@@ -51,6 +52,20 @@ int queue_open(struct spool **spool, const struct settings *s, bool sendmail, bo
         return 0;
     err_at(e, STAGE_QUEUE);
     return settings_blame(s, e);
+}
+
+int queue_check_id(const char *id, struct err *e)
+{
+    struct buf shown;
+
+    if (queue_id_valid(id, strlen(id)))
+        return 0;
+    buf_init(&shown, 4 * ID_SHOWN);
+    text_escape(&shown, id, strnlen(id, ID_SHOWN));
+    err_set(e, ERR_USAGE, "'%s' can't be the id of a message in the queue", shown.data);
+    err_hint(e, "an id is what -bp shows, without the '!' behind it");
+    buf_release(&shown);
+    return err_at(e, STAGE_CONFIG);
 }
 
 enum prospect queue_prospect(const struct err *e)

@@ -22,6 +22,9 @@ enum queue_mode queue_mode(const struct settings *settings, bool sendmail);
 int queue_open(struct spool **spool, const struct settings *settings, bool sendmail,
                bool create, struct err *e);
 
+/* That ID can be one of a message: -1 with ERR_USAGE where not. */
+int queue_check_id(const char *id, struct err *e);
+
 /* How E bears on those it concerns. In the queue TLS, authentication, greetings and names that
  * can't be looked up are never the end: what stands in their way can change, and a message that was
  * promised must survive a wrong password. */

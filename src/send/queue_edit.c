@@ -1,5 +1,7 @@
 #include "send/queue_edit.h"
 
+#include "send/queue.h"
+
 #include "base/text.h"
 #include "send/report.h"
 
@@ -9,20 +11,6 @@
 #include <unistd.h>
 
 enum { ID_SHOWN = 60, CHUNK = 65536, FIND_TRIES = 10 };
-
-static int check_id(const char *id, struct err *e)
-{
-    struct buf shown;
-
-    if (queue_id_valid(id, strlen(id)))
-        return 0;
-    buf_init(&shown, 4 * ID_SHOWN);
-    text_escape(&shown, id, strnlen(id, ID_SHOWN));
-    err_set(e, ERR_USAGE, "'%s' can't be the id of a message in the queue", shown.data);
-    err_hint(e, "an id is what -bp shows, without the '!' behind it");
-    buf_release(&shown);
-    return err_at(e, STAGE_CONFIG);
-}
 
 static int no_such(const char *id, struct err *e)
 {
@@ -43,7 +31,7 @@ static int enter(struct spool *spool, const char *id, bool lock, struct spool_en
     struct spool_name name, before = {.id = ""};
     int tries, found, status;
 
-    if (check_id(id, e))
+    if (queue_check_id(id, e))
         return -1;
     for (tries = 0; tries < FIND_TRIES; tries++) {
         found = spool ? spool_find(spool, id, &name, e) : 0;

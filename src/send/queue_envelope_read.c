@@ -110,6 +110,16 @@ static int read_text(struct reader *r, struct piece text, char **field)
     return *field ? 0 : no_memory(r);
 }
 
+/* What could begin a command of its own on the wire. */
+static bool has_control(const struct buf *value)
+{
+    size_t i = 0;
+
+    while (i < value->len && (unsigned char)value->data[i] >= ' ' && value->data[i] != 0x7f)
+        i++;
+    return i < value->len;
+}
+
 /* "<...>": r->value becomes what is in it. */
 static int read_path(struct reader *r, struct piece path)
 {
@@ -119,7 +129,9 @@ static int read_path(struct reader *r, struct piece path)
     if (memchr(path.at, ' ', length(&path)) || memchr(path.at, '<', length(&path)) ||
         memchr(path.at, '>', length(&path)))
         return odd(r, "an address that is not escaped");
-    return unescape(r, path);
+    if (unescape(r, path))
+        return -1;
+    return has_control(&r->value) ? odd(r, "an address with a control byte") : 0;
 }
 
 /* A decimal number of at most MOST, or -1. */

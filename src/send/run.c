@@ -240,7 +240,9 @@ static int judge(struct run *run, struct report *report, struct keeping *k, stru
         report_kept(report, k->id, k->kept, run->queue == QUEUE_ALWAYS);
     if (k->kept && passing)
         err_release(failure);
-    return report_exit_status(&run->envelope, over ? unkept : failure);
+    /* What the server said decides; but where nobody was asked, only this can have failed. */
+    return report_exit_status(&run->envelope,
+                              over && run->queue == QUEUE_ALWAYS ? unkept : failure);
 }
 
 static int perform(struct run *run, struct report *report)

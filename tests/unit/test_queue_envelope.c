@@ -102,7 +102,7 @@ static void writes(void)
 static void comes_back(void)
 {
     struct queue_envelope envelope, back;
-    char every[256];
+    char every[256], address[256];
     struct err e = ERR_INIT;
     struct buf out;
     int i;
@@ -114,12 +114,16 @@ static void comes_back(void)
     queue_envelope_init(&back);
     buf_init(&out, QUEUE_ENVELOPE_MAX);
     envelope.account = copy(every);
-    add(&envelope, every, QUEUED_WAITING, 550, (struct enhanced){5, 999, 0}, STAGE_BDAT, every);
+    for (i = ' '; i < 256; i++) /* but control bytes */
+        address[i - ' '] = (char)(i == 0x7f ? 'x' : i);
+    address[256 - ' '] = '\0';
+    add(&envelope, address, QUEUED_WAITING, 550, (struct enhanced){5, 999, 0}, STAGE_BDAT,
+        every);
     ok(written(&envelope, &out) && !queue_envelope_read(&back, out.data, out.len, &e) &&
            back.count == 1,
        "every byte can be written and read");
     same_text(back.account ? back.account : "", every, "in a value");
-    same_text(back.count ? back.recipients[0].address : "", every, "in an address");
+    same_text(back.count ? back.recipients[0].address : "", address, "in an address");
     same_text(back.count ? back.recipients[0].said : "", every, "in a reply");
     ok(back.count && back.recipients[0].enhanced.subject == 999 &&
            back.recipients[0].stage == STAGE_BDAT && back.recipients[0].code == 550,
