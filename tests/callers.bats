@@ -4,6 +4,7 @@
 # /usr/sbin/sendmail is a link to the program and /etc/smtpsend.conf says where mail goes
 # (lib/in_place), and what they sent is looked at. Of those that are not here, and of these too,
 # the words they pass are replayed.
+# not under sanitizers: it is about how others call the program
 # shellcheck disable=SC2154 # what lib/common.bash sets
 
 load lib/common

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # What the shells complete after "smtpsend": the files that the build makes from the table of
 # options, asked in the shells themselves.
+# not under sanitizers: it is about shells
 load lib/common
 
 prepare() {

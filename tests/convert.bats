@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # contrib/convert: other programs' configurations as smtpsend.conf. The cases are in convert/:
 # KIND-NAME.in, the configuration it makes in .out, what it says about it in .notes.
+# not under sanitizers: it is about awk
 # shellcheck disable=SC2154 # what lib/common.bash sets
 
 load lib/common

@@ -3,6 +3,7 @@
 #
 # The server and the program run in a network namespace of their own, for each test a new one,
 # whose kernel counts the SYNs that went out and came in with data.
+# not under sanitizers: it is about the kernel
 # shellcheck disable=SC2154 # what lib/common.bash sets
 
 load lib/common

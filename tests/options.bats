@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # options.bats: the table of options (src/conf/options.def) against all that has to agree with it:
 # the program, its manuals, config keys, environment names, completions.
+# not under sanitizers: it is about the manual and the tables
 # shellcheck disable=SC2154 # what lib/common.bash sets
 
 load lib/common

@@ -166,12 +166,14 @@ greet() {
 }
 
 @test "20,000 recipients: all of them, by any server" {
-    recipients 20000
+    local n=20000
+    [ -z "$SMTPSEND_SAN" ] || n=2000
+    recipients "$n"
     start_server
     send "${many[@]}"
     expect 0
     run grep -c '^RCPT' <(envelope)
-    assert_output 20000
+    assert_output "$n"
     stop_server
     start_server --no PIPELINING
     recipients 2000

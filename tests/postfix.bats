@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # Against a real Postfix, with Dovecot for SASL, both private to this file: TLS, AUTH, refused
 # recipients, sizes, and a long message of every kind of line that arrives byte for byte.
+# not under sanitizers: its servers are what counts; other suites go the same ways
 
 bats_load_library bats-support
 bats_load_library bats-assert
@@ -13,7 +14,7 @@ setup_file() {
     [ -z "$MISSING" ] || return 0
     serve_prepare "$S"
     start_postfix "$S" plain login plain2 login2 secret ann bob long pipe small silent \
-        first second
+        first second keeper kept
 }
 
 teardown_file() {
@@ -165,6 +166,33 @@ authenticated() {
     same_message message "$arrived"
     run postfix_queue "$S"
     assert_output ''
+}
+
+@test "postfix: with a wrong password it is kept, with the right one it goes; a refusal comes back" {
+    local options=(--server "localhost:$port" --tls required --tls-ca "$S/tls/ca.pem"
+        --user keeper --password-file password --queue-dir "$PWD/queue")
+    (umask 077 && echo wrong >password)
+    run timeout 100 "$SMTPSEND" "${options[@]}" --queue fallback -f keeper@example.org \
+        kept@example.org nobody@example.org <message
+    assert_success
+    assert_output --partial ': 535 '
+    assert_output --partial 'kept as '
+    run timeout 100 "$SMTPSEND" "${options[@]}" -q
+    [ "$status" -eq 75 ]
+    assert_output --partial ': 535 '
+    echo 's3cret keeper' >password
+    run timeout 100 "$SMTPSEND" "${options[@]}" -q
+    assert_success
+    assert_output ''
+    arrived=$(arrived "$S" kept)
+    same_message message "$arrived"
+    arrived=$(arrived "$S" keeper)
+    run grep -E '^(Final-Recipient|Status|Subject|Return-Path):' "$arrived"
+    assert_line 'Return-Path: <>'
+    assert_line 'Final-Recipient: rfc822; nobody@example.org'
+    assert_line 'Status: 5.1.1'
+    run timeout 100 "$SMTPSEND" --queue-dir "$PWD/queue" -bp
+    assert_output 'Mail queue is empty'
 }
 
 # ---- byte for byte ----

@@ -3,6 +3,7 @@
 # descriptors, at each call in turn that concerns the spool; and what is on the disk when, for a
 # machine that loses its power.
 # runs alone: it uses all processors by itself
+# not under sanitizers: it preloads a library
 # shellcheck disable=SC2034,SC2154 # what lib/ sets and reads
 
 load lib/common

@@ -3,6 +3,7 @@
 # A message that was promised arrives, whole and once; the one duplicate there can be is that of a
 # flush that is killed after the server took the message and before that is written down.
 # runs alone: it uses all processors by itself
+# not under sanitizers: it traces
 # shellcheck disable=SC2034,SC2154 # what lib/ sets and reads
 
 load lib/common

@@ -2,6 +2,7 @@
 # Every mechanism against real servers, private to this file: Exim, Postfix with Cyrus's SASL,
 # and Dovecot's submission server with a Kerberos KDC; not -PLUS, which none of them has. Each
 # is optional. What the client says is checked against what the server logs and delivers.
+# not under sanitizers: its servers are what counts; other suites go the same ways
 # shellcheck disable=SC2154 # what lib/realtests.bash sets
 
 bats_load_library bats-support

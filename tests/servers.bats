@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # Against real servers other than Postfix, private to this file: Exim, OpenSMTPD and Dovecot's
 # submission server. Each is optional.
+# not under sanitizers: its servers are what counts; other suites go the same ways
 # shellcheck disable=SC2154 # what lib/realtests.bash sets
 
 bats_load_library bats-support

@@ -3,6 +3,7 @@
 #
 # The judge is gnutls-cli, which loads the whole of its bundle: what it takes we have to take,
 # and what it refuses we have to refuse for the same reason.
+# not under sanitizers: verdicts are compared; bundles have a unit program and a fuzzer
 # shellcheck disable=SC2154 # what the files of lib/ set
 
 load lib/common

@@ -11,7 +11,6 @@ SHARES=4
 
 # For prepare.
 prepare_injection() {
-    [ -z "$SMTPSEND_SAN" ] || skip 'a sanitizer does not get along with the injectors'
     kill_at=$(dirname "$TESTSERVER")/inject/kill_at
     fault_so=$(dirname "$TESTSERVER")/inject/fault.so
     scratch=$(fast_folder)
