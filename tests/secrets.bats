@@ -2,6 +2,7 @@
 # secrets.bats: a marked password, from each place that it can come from, is sought wherever it
 # must not be: outputs, the wire, what /proc shows, children, memory, a core file. And where it
 # comes from: netrc files, commands, files, the terminal; tokens that have to be renewed.
+# not under sanitizers: they keep copies, and have ways of their own
 # shellcheck disable=SC2154 # what lib/common.bash and its kin set
 
 load lib/common
@@ -208,7 +209,6 @@ tls_send() {
 
 @test "a crash leaves no core file, and nothing in the outputs" {
     local source core=no
-    [ -z "$SMTPSEND_SAN" ] || skip 'a sanitizer has its own ways'
     # Where this system writes cores elsewhere, or none, there is no more to see than the limit.
     mkdir "$BATS_TEST_TMPDIR/control"
     (
@@ -231,7 +231,6 @@ tls_send() {
 }
 
 @test "the secret's memory is locked and in no dump; nowhere else is a copy after AUTH" {
-    [ -z "$SMTPSEND_SAN" ] || skip 'a sanitizer keeps copies'
     command -v python3 >/dev/null || skip 'no python3'
     local source
     marked_server --at mail=hang
@@ -253,7 +252,6 @@ tls_send() {
 
 @test "another process of the same user can't look into it" {
     local other=(env)
-    [ -z "$SMTPSEND_SAN" ] || skip 'the leak check needs to trace'
     if [ "$(id -u)" -eq 0 ]; then
         runner=(setpriv --reuid=65534 --regid=65534 --clear-groups)
         "${runner[@]}" test -x "$SMTPSEND" || skip 'no other user can run the program'
@@ -276,7 +274,6 @@ tls_send() {
 }
 
 @test "system calls: nothing that is written before or after TLS has it" {
-    [ -z "$SMTPSEND_SAN" ] || skip 'a sanitizer does not get along with strace'
     strace -o /dev/null true 2>/dev/null || skip 'no strace'
     local source trace=$BATS_TEST_TMPDIR/trace
     local calls=write,writev,pwrite64,sendto,sendmsg,sendmmsg,execve
