@@ -39,7 +39,10 @@ def say(*words):
 
 def reap(*_):
     while running:
-        pid, status = os.waitpid(-1, os.WNOHANG)
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            break  # a signal came within this, and all has been done then
         if pid == 0:
             break
         running.discard(pid)
