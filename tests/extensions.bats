@@ -302,8 +302,9 @@ too_much() {
     done
     run grep -h MAIL "$dir"/log/*
     refute_output --partial BODY
-    assert_same_file <(grep -v ^Message-ID "$(delivered 1)") \
-        <(grep -v ^Message-ID "$(delivered 2)")
+    # But for what is new in each: the second may have turned.
+    assert_same_file <(grep -vE '^(Date|Message-ID):' "$(delivered 1)") \
+        <(grep -vE '^(Date|Message-ID):' "$(delivered 2)")
 }
 
 @test "SMTPUTF8 where an address needs it" {
