@@ -19,3 +19,19 @@ int file_read(int fd, struct buf *out)
     explicit_bzero(bytes, sizeof(bytes)); /* it may have been a secret */
     return n < 0 ? -1 : 0;
 }
+
+int file_write(int fd, const char *data, size_t len)
+{
+    ssize_t n;
+
+    while (len) {
+        n = write(fd, data, len);
+        if (n < 0 && errno != EINTR)
+            return -1;
+        if (n > 0) {
+            data += n;
+            len -= (size_t)n;
+        }
+    }
+    return 0;
+}

@@ -1,5 +1,7 @@
 #include "mail/source.h"
 
+#include "base/file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -254,32 +256,18 @@ static int open_temporary(const char **dir, struct err *e)
     return err_hint(e, "set TMPDIR to a folder that can hold the message");
 }
 
-static int write_all(int fd, const char *data, size_t len)
-{
-    ssize_t n;
-
-    while (len) {
-        n = write(fd, data, len);
-        if (n < 0)
-            return -1;
-        data += n;
-        len -= (size_t)n;
-    }
-    return 0;
-}
-
 /* Write what memory has and all that is to come. */
 static int write_rest(struct source *s, int fd, const char *dir, struct err *e)
 {
     const char *data;
     size_t len;
-    int rc, failed = write_all(fd, s->memory.data, s->memory.len);
+    int rc, failed = file_write(fd, s->memory.data, s->memory.len);
 
     buf_release(&s->memory);
     while (!failed && (rc = source_peek(s, &data, &len, e)) != 0) {
         if (rc < 0)
             return -1;
-        failed = write_all(fd, data, len);
+        failed = file_write(fd, data, len);
         source_skip(s, len);
     }
     if (!failed)

@@ -1,10 +1,10 @@
 #include "send/notice.h"
 
+#include "base/file.h"
 #include "mail/stamp.h"
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
     WIDTH = 76,            /* where a line breaks when there is a blank */
@@ -109,17 +109,10 @@ void notice_part(struct notice *n, const char *type, const char *description, bo
 
 static int write_out(struct notice *n, struct err *e)
 {
-    size_t done = 0;
-    ssize_t got;
-
     if (buf_check(&n->out, ERR_INTERNAL, "the notice", e) < 0)
         return -1;
-    while (done < n->out.len) {
-        got = write(n->fd, n->out.data + done, n->out.len - done);
-        if (got < 0)
-            return err_system(e, ERR_IO, errno, "can't write the notice");
-        done += (size_t)got;
-    }
+    if (file_write(n->fd, n->out.data, n->out.len))
+        return err_system(e, ERR_IO, errno, "can't write the notice");
     buf_clear(&n->out);
     return 0;
 }

@@ -1,5 +1,6 @@
 #include "send/queue.h"
 
+#include "base/file.h"
 #include "base/text.h"
 #include "conf/places.h"
 #include "send/local.h"
@@ -10,7 +11,6 @@
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
-#include <unistd.h>
 
 enum {
     PATH_BYTES = 4096,
@@ -235,18 +235,9 @@ static int add_recipients(struct queue_envelope *q, const struct keeping *k,
 
 static int write_bytes(int fd, const char *data, size_t len, struct err *e)
 {
-    ssize_t n;
-
-    while (len) {
-        n = write(fd, data, len);
-        if (n < 0 && errno != EINTR)
-            return err_system(e, ERR_IO, errno, "the message can't be written to the queue");
-        if (n > 0) {
-            data += n;
-            len -= (size_t)n;
-        }
-    }
-    return 0;
+    if (!file_write(fd, data, len))
+        return 0;
+    return err_system(e, ERR_IO, errno, "the message can't be written to the queue");
 }
 
 /* Where it came from, above all that the message has; only now its id is known. */

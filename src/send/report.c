@@ -1,5 +1,6 @@
 #include "send/report.h"
 
+#include "base/file.h"
 #include "base/text.h"
 
 #include <errno.h>
@@ -19,27 +20,11 @@ void report_init(struct report *report, bool quiet, int verbose)
                               .commands = !quiet && verbose > 1};
 }
 
-static int write_all(int fd, const char *data, size_t len)
-{
-    ssize_t n;
-
-    while (len) {
-        n = write(fd, data, len);
-        if (n < 0 && errno != EINTR)
-            return -1;
-        if (n > 0) {
-            data += n;
-            len -= (size_t)n;
-        }
-    }
-    return 0;
-}
-
 /* Print and free a line. Where stderr can't be written there is nobody to tell. */
 static void finish_line(struct buf *line)
 {
     buf_addch(line, '\n');
-    (void)write_all(STDERR_FILENO, line->data, line->len);
+    (void)file_write(STDERR_FILENO, line->data, line->len);
     buf_release(line);
 }
 
@@ -259,7 +244,7 @@ int report_exit_status(const struct envelope *envelope, const struct err *e)
 
 int report_print(const char *text, size_t len, struct err *e)
 {
-    if (write_all(STDOUT_FILENO, text, len))
+    if (file_write(STDOUT_FILENO, text, len))
         return err_system(e, ERR_IO, errno, "standard output");
     return 0;
 }

@@ -1,5 +1,7 @@
 #include "send/spool_inner.h"
 
+#include "base/file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,7 +12,7 @@
 
 #define HELD_WORD "held----"
 
-enum { DUE_DIGITS = 8, ASIDE_TRIES = 100, READ_CHUNK = 16384, FIND_TRIES = 3 };
+enum { DUE_DIGITS = 8, ASIDE_TRIES = 100, FIND_TRIES = 3 };
 
 /* ---- names ---- */
 
@@ -176,20 +178,6 @@ int spool_damaged(struct spool *spool, size_t *count, struct err *e)
 
 /* ---- envelope files ---- */
 
-static int write_all(int fd, const struct buf *text)
-{
-    size_t done = 0;
-    ssize_t n;
-
-    while (done < text->len) {
-        n = write(fd, text->data + done, text->len - done);
-        if (n < 0 && errno != EINTR)
-            return -1;
-        done += n > 0 ? (size_t)n : 0;
-    }
-    return spool_sync(fd);
-}
-
 int spool_write_envelope(const struct spool *spool, int folder, const char *name,
                          const struct queue_envelope *envelope, struct err *e)
 {
@@ -200,7 +188,7 @@ int spool_write_envelope(const struct spool *spool, int folder, const char *name
     status = queue_envelope_write(envelope, &text, e);
     if (!status) {
         fd = spool_make_file(folder, name);
-        if (fd < 0 || write_all(fd, &text))
+        if (fd < 0 || file_write(fd, text.data, text.len) || spool_sync(fd))
             status = spool_fault(spool, ERR_IO, "an envelope can't be written", e);
         if (fd >= 0 && status)
             unlinkat(folder, name, 0);
@@ -208,19 +196,6 @@ int spool_write_envelope(const struct spool *spool, int folder, const char *name
     }
     buf_release(&text);
     return status;
-}
-
-static int read_all(int fd, struct buf *out)
-{
-    char bytes[READ_CHUNK];
-    ssize_t n;
-
-    do {
-        n = read(fd, bytes, sizeof(bytes));
-        if (n > 0)
-            buf_add(out, bytes, (size_t)n);
-    } while ((n > 0 && !out->failed) || (n < 0 && errno == EINTR));
-    return n < 0 ? -1 : 0;
 }
 
 /* ---- entering ---- */
@@ -334,7 +309,7 @@ static int read_envelope(struct spool_entry *entry, int64_t message_size, struct
     int fd, status = open_file(entry, SPOOL_ENVELOPE, O_RDONLY, &fd, &size, e);
 
     buf_init(&text, QUEUE_ENVELOPE_MAX);
-    if (status == 1 && read_all(fd, &text))
+    if (status == 1 && file_read(fd, &text))
         status = spool_fault(entry->spool, ERR_IO, "an envelope can't be read", e);
     if (status == 1 && text.failed) {
         buf_check(&text, ERR_DATA, "an envelope in the queue", e);
